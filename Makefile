@@ -1,0 +1,70 @@
+# Every task of the project. `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/installed
+
+# What the demo is asked for: more residents, or an end after the summary.
+RESIDENTS ?= 100000
+EXIT ?=
+# One benchmark by name (way-in), or all of them.
+BENCH ?=
+# Passed on to pytest: make test ARGS="-k quarantine"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format bench nightly lock clean
+
+help: ## list the tasks
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+install: $(STAMP) ## create .venv and install the locked packages, checked by hash; instant when nothing changed
+	@echo "install: .venv is up to date with requirements.lock"
+
+demo: $(STAMP) ## start the hub with eleven filled datasets until Ctrl-C (RESIDENTS=100000, EXIT=1 ends after the summary)
+	@$(BIN)/python -m seeds.demo --residents $(RESIDENTS) $(if $(EXIT),--exit)
+
+test: $(STAMP) ## run the tests (ARGS="-k word" picks some)
+	@$(BIN)/pytest --ignore=tests/nightly --ignore=tests/bench $(ARGS)
+
+check: $(STAMP) ## lint, format, types and architecture
+	@echo "ruff: lint";        $(BIN)/ruff check .
+	@echo "ruff: format";      $(BIN)/ruff format --check .
+	@echo "basedpyright";      $(BIN)/basedpyright
+	@echo "architecture";      $(BIN)/pytest -q tests/test_architecture.py tests/test_documentation.py
+
+format: $(STAMP) ## format the code and repair what lint can repair
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: $(STAMP) ## measure (BENCH=way-in, or all); the last line of each is one JSON object
+	@set -e; for file in $(if $(BENCH),tests/bench/$(subst -,_,$(BENCH)).py,tests/bench/[a-z]*.py); do \
+	  echo "bench: $$file"; $(BIN)/python $$file; done
+
+nightly: $(STAMP) ## what takes too long for every change: files of many gigabytes
+	@$(BIN)/pytest tests/nightly $(ARGS)
+
+lock: $(STAMP) ## resolve pyproject.toml into requirements.lock again
+	@$(BIN)/uv pip compile --quiet --upgrade --extra dev --universal --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header pyproject.toml --output-file requirements.lock
+
+clean: ## remove the environment, the demo's data and all caches
+	@rm -rf .venv .demo .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv is taken from the lock itself. It is quick but does not read pip's configuration, so where only pip knows the way
+# to a package index, pip does the work.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one: make install PYTHON=python3.12"; exit 1; }
+	@echo "install: creating .venv"
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv || \
+	  { echo "the venv module is missing; on Debian: apt-get install python3-venv"; rm -rf .venv; exit 1; }
+	@echo "install: packages of requirements.lock, each checked by its hash"
+	@awk '/^uv==/ { found = 1 } found; found && !/\\$$/ { exit }' requirements.lock > .venv/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock || \
+	  { echo "install: uv could not, pip tries"; \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; }
+	@echo "install: the project itself, editable"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)

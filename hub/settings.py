@@ -1,0 +1,114 @@
+"""The hub's settings: environment variables ``HUB_…``, and beneath them the lines of ``hub.env`` in the data folder.
+
+Nothing is read at import: the composition root calls ``read_settings`` once and hands on what it got.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import ByteSize, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hub.errors import SettingWrong
+
+PREFIX = "HUB_"
+FILE_NAME = "hub.env"
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+
+
+class Settings(BaseSettings):
+    """Every setting with its default. Sizes take units: ``4MiB``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        env_file_encoding="utf-8",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,  # a wrong connection string may hold a password
+        validate_default=True,
+    )
+
+    database_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="PostgreSQL with PostGIS to use, postgresql://…; without it the hub starts a private cluster.",
+    )
+    data_folder: Path = Field(
+        default=Path(".hub"), description="Where the hub keeps its files: the private cluster, logs, hub.env."
+    )
+    hub_id: Annotated[str, Field(pattern=r"^\d{6}$")] = Field(
+        default="420000", description="This hub's region code (GB/T 2260); datasets are named <hub_id>.<name>."
+    )
+    host: str = Field(default="127.0.0.1", description="Address the HTTP door listens on.")
+    port: int = Field(default=8420, ge=0, le=65_535, description="Port the HTTP door listens on; 0 takes a free one.")
+    log: Literal["embedded"] = Field(default="embedded", description="The log: embedded keeps it in the database.")
+    log_partitions: int = Field(default=2, ge=1, le=256, description="Partitions of a new dataset's topic.")
+    log_retention_hours: int = Field(
+        default=168, ge=1, description="How long the log keeps messages that every group has read."
+    )
+    log_backlog_bytes_max: ByteSize = Field(
+        default=ByteSize(GIB), ge=MIB, description="Unread bytes of a topic beyond which the door answers 429."
+    )
+    batch_bytes_max: ByteSize = Field(
+        default=ByteSize(4 * MIB), ge=KIB, le=64 * MIB, description="Largest container file of a batch."
+    )
+    batch_records_max: int = Field(default=50_000, ge=1, le=1_000_000, description="Most records in a batch.")
+    workers: int = Field(default=2, ge=0, le=256, description="Worker processes that apply batches.")
+    wait_seconds_max: int = Field(
+        default=30, ge=0, le=300, description="Longest wait for a receipt granted to Prefer: wait."
+    )
+    waiting_max: int = Field(
+        default=200, ge=0, description="Requests that may wait for a receipt at once; others get 202."
+    )
+    decoder_memory_bytes_max: ByteSize = Field(
+        default=ByteSize(2 * GIB), ge=256 * MIB, description="Address space of the process that decodes batches."
+    )
+    decoder_seconds_max: int = Field(
+        default=60, ge=1, description="Longest time for decoding and checking one batch; then it is refused."
+    )
+    keys_close_share_max: float = Field(
+        default=0.05, ge=0, le=1, description="Share of a dataset a key list may close without being confirmed."
+    )
+    version_ahead_seconds_max: int = Field(
+        default=60, ge=0, description="How far in the future a record's version may lie before it is refused."
+    )
+    postgres_memory_mb: int | None = Field(
+        default=None, ge=128, description="Memory the private cluster plans with, in MB; half the machine's by default."
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("postgresql://", "postgres://")):
+            raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("data_folder")
+    @classmethod
+    def _is_absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+
+def read_settings(**given: object) -> Settings:
+    """The settings. ``given`` (from the command line) goes before the environment, the environment before the file."""
+    try:
+        folder = (
+            given.get("data_folder")
+            or os.environ.get(f"{PREFIX}DATA_FOLDER")
+            or Settings.model_fields["data_folder"].default
+        )
+        file = Path(str(folder)).expanduser() / FILE_NAME
+        return Settings(_env_file=file, **given)  # pyright: ignore[reportArgumentType, reportCallIssue]  # names checked by pydantic
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = f"{PREFIX}{'_'.join(str(part) for part in first['loc'])}".upper()
+        raise SettingWrong(setting=name, problem=first["msg"]) from None
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Variables that look like settings and are none: most often misspelt."""
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)

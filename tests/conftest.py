@@ -1,0 +1,121 @@
+"""Fixtures of all tests: sockets are blocked in ``unit``; everywhere else a real PostgreSQL is at hand.
+
+One private cluster serves a test session, made on first use in a temporary folder through ``hub.store.cluster``.
+A template database is migrated once and cloned for each test. A watchdog process ends the cluster and removes the
+folder when the test process is gone, however it went.
+"""
+
+import itertools
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from hub.store.cluster import ROLE, Cluster
+from hub.store.connect import connect
+from hub.store.migrate import migrate
+
+TESTS = Path(__file__).parent
+BARE, MIGRATED = "hub_bare", "hub_migrated"
+MEMORY_MB = 256
+# Its input ends with the test process, however that ends.
+WATCHDOG = """import pathlib, shutil, sys
+folder = pathlib.Path(sys.argv[1])
+sys.stdin.read()
+for cluster in folder.glob("*/server.json"):
+    from hub.store.cluster import Cluster
+    Cluster(cluster.parent).stop()
+shutil.rmtree(folder, ignore_errors=True)
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(TESTS / "unit"):
+            item.add_marker(pytest.mark.disable_socket)
+
+
+@contextmanager
+def _watched_folder() -> Generator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="hub-test-"))
+    command = [sys.executable, "-c", WATCHDOG, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def watched_folder() -> Callable[[], AbstractContextManager[Path]]:
+    """Makes a temporary folder with a short name. Clusters in folders of it do not outlive this process."""
+    return _watched_folder
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The session's private cluster; not durable, so fast."""
+    with _watched_folder() as folder, Cluster(folder / "postgres", memory_mb=MEMORY_MB, durable=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cluster_url(cluster: Cluster) -> str:
+    """The superuser's connection string of the session's cluster."""
+    return cluster.superuser_url()
+
+
+@pytest.fixture(scope="session")
+def bare_template(cluster: Cluster) -> str:
+    """A database with PostGIS and nothing else, to be cloned."""
+    cluster.create_database(BARE)
+    return BARE
+
+
+@pytest.fixture(scope="session")
+def migrated_template(cluster: Cluster) -> str:
+    """A database migrated once, to be cloned."""
+    cluster.create_database(MIGRATED)
+    migrate(cluster.url(MIGRATED))
+    return MIGRATED
+
+
+_numbers = itertools.count(1)
+
+
+@contextmanager
+def _cloned_database(cluster: Cluster, template: str) -> Generator[str]:
+    """A fresh database of the hub's role, by connection string; dropped afterwards, whoever is still connected."""
+    name = f"test_{next(_numbers)}"
+    parts = {"name": sql.Identifier(name), "role": sql.Identifier(ROLE), "template": sql.Identifier(template)}
+    with connect(cluster.superuser_url(), "tests", autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("CREATE DATABASE {name} OWNER {role} TEMPLATE {template} STRATEGY file_copy").format(**parts)
+        )
+        yield cluster.url(name)
+        admin.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**parts))
+
+
+@pytest.fixture
+def bare_database_url(cluster: Cluster, bare_template: str) -> Iterator[str]:
+    """The hub's connection string of an empty database of this test's own."""
+    with _cloned_database(cluster, bare_template) as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(cluster: Cluster, migrated_template: str) -> Iterator[str]:
+    """The hub's connection string of a migrated database of this test's own."""
+    with _cloned_database(cluster, migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[psycopg.Connection]:
+    """A connection to this test's own database, not in autocommit; what is not committed is rolled back."""
+    with connect(database_url, "test") as opened:
+        yield opened
+        opened.rollback()
