@@ -11,8 +11,19 @@ HubError
 │   └── ContractIncompatible        what was written under an earlier version could not be read, or the reverse
 ├── DoorError                       a batch cannot be taken as it was handed in
 │   ├── BatchOfOtherHub             signed for another hub
-│   ├── EnvelopeDiffers             the envelope says one thing, the request another
-│   └── BatchIdTaken                the batch id was used for other bytes
+│   ├── BatchOfOtherTopic           it stands in the log under another dataset's topic
+│   ├── CutAtAhead                  the source was read in the future
+│   └── EnvelopeDiffers             the envelope says one thing, the request another
+├── RecordUnknown                   nothing to erase
+├── QuarantineEntryUnknown          nothing to close
+├── DecoderUnusable                 the process that decodes batches does not start
+├── LogError                        the log cannot do what it was asked for
+│   ├── LogFull                     too much is unread; the same append may be tried again later
+│   ├── LogUnavailable              no connection, or lost; nothing was appended
+│   ├── OutcomeUnknown              lost while appending: the message may be in the log or not
+│   ├── PositionLost                the partition is another consumer's now
+│   ├── PositionOutOfRange          the log does not hold this position, or not any more
+│   └── TopicUnknown                no such topic
 └── StoreError                      the store cannot be used as it is
     ├── PostgresMissing             no PostgreSQL with PostGIS on this machine, and none could be installed
     ├── AccountMissing              root may not run PostgreSQL, and no unprivileged user could be found or made
@@ -299,11 +310,164 @@ class EnvelopeDiffers(DoorError):
 
 
 @dataclass(eq=False)
-class BatchIdTaken(DoorError):
-    """The batch id was used for other bytes."""
+class BatchOfOtherTopic(DoorError):
+    """It stands in the log under another dataset's topic."""
 
-    batch: str
+    dataset: str
+    topic: str
 
-    code: ClassVar[str] = "batch_id_taken"
-    zh: ClassVar[str] = "批次号 {batch} 已用于内容不同的批次;新的内容须使用新的批次号。"
-    en: ClassVar[str] = "batch id {batch} was used for a batch of other content; new content needs a new batch id."
+    code: ClassVar[str] = "batch_of_other_topic"
+    zh: ClassVar[str] = "信封所写数据资源是 {dataset},批次却写入了主题 {topic};应写入 exchange.{dataset}。"
+    en: ClassVar[str] = (
+        "the envelope says dataset {dataset}, the batch came in topic {topic}; send it to exchange.{dataset}."
+    )
+
+
+@dataclass(eq=False)
+class CutAtAhead(DoorError):
+    """The source was read in the future."""
+
+    seconds: int
+
+    code: ClassVar[str] = "cut_at_ahead"
+    zh: ClassVar[str] = "cut_at 比枢纽时间超前 {seconds} 秒以上;请校准报送端时钟后重新成批。"
+    en: ClassVar[str] = (
+        "cut_at is more than {seconds} s ahead of the hub; set the sender's clock and make the batch anew."
+    )
+
+
+# Records -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class RecordUnknown(HubError):
+    """Nothing to erase."""
+
+    dataset: str
+
+    code: ClassVar[str] = "record_unknown"
+    zh: ClassVar[str] = "数据资源 {dataset} 及其隔离区中都没有此主键的记录;请核对 --key。"
+    en: ClassVar[str] = "neither dataset {dataset} nor its quarantine holds a record of this key; check --key."
+
+
+@dataclass(eq=False)
+class QuarantineEntryUnknown(HubError):
+    """Nothing to close."""
+
+    entry: int
+
+    code: ClassVar[str] = "quarantine_entry_unknown"
+    zh: ClassVar[str] = "没有编号为 {entry} 的待处理隔离条目;请用 hub quarantine list 查看。"
+    en: ClassVar[str] = "no quarantine entry {entry} is waiting; see hub quarantine list."
+
+
+# Decoding ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class DecoderUnusable(HubError):
+    """The process that decodes batches does not start; no batch is to blame, and none is refused for it."""
+
+    how: str
+    starts: int
+
+    code: ClassVar[str] = "decoder_unusable"
+    zh: ClassVar[str] = (
+        "解码进程连续 {starts} 次未能启动({how})。请检查 HUB_DECODER_MEMORY_BYTES_MAX 是否过小、安装是否完整。"
+    )
+    en: ClassVar[str] = (
+        "the decoding process failed to start {starts} times ({how}); "
+        "look whether HUB_DECODER_MEMORY_BYTES_MAX is too small and the installation complete."
+    )
+
+
+# Log -----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class LogError(HubError):
+    """The log cannot do what it was asked for."""
+
+
+@dataclass(eq=False)
+class LogFull(LogError):
+    """Too much of the topic is unread; nothing was appended."""
+
+    topic: str
+    retry_after_seconds: float
+
+    code: ClassVar[str] = "log_full"
+    zh: ClassVar[str] = "主题 {topic} 待处理的数据过多,本次未写入;请在 {retry_after_seconds:.0f} 秒后重发同一批次。"
+    en: ClassVar[str] = (
+        "too much of topic {topic} is still unread, so nothing was appended; "
+        "send the same batch again in {retry_after_seconds:.0f} s."
+    )
+
+
+@dataclass(eq=False)
+class LogUnavailable(LogError):
+    """The log cannot be reached; nothing was appended."""
+
+    problem: str
+
+    code: ClassVar[str] = "log_unavailable"
+    zh: ClassVar[str] = "日志暂不可用({problem}),本次未写入;请稍后重发同一批次。"
+    en: ClassVar[str] = "the log is not available ({problem}); nothing was appended, send the same batch again later."
+
+
+@dataclass(eq=False)
+class OutcomeUnknown(LogError):
+    """The log was lost while it appended: the message may be in it or not."""
+
+    topic: str
+
+    code: ClassVar[str] = "outcome_unknown"
+    zh: ClassVar[str] = "向主题 {topic} 写入时与日志失去联系,结果未知;请重发同一批次,重复的不会计两次。"
+    en: ClassVar[str] = (
+        "the log was lost while appending to topic {topic}, so the outcome is unknown; "
+        "send the same batch again, it does not count twice."
+    )
+
+
+@dataclass(eq=False)
+class PositionLost(LogError):
+    """The position is not where this consumer left it: the partition is another's now."""
+
+    topic: str
+    partition: int
+
+    code: ClassVar[str] = "position_lost"
+    zh: ClassVar[str] = "主题 {topic} 分区 {partition} 已由其他进程接手;本进程所读的不再计入。"
+    en: ClassVar[str] = (
+        "partition {partition} of topic {topic} has been taken over; what was read of it here does not count any more."
+    )
+
+
+@dataclass(eq=False)
+class PositionOutOfRange(LogError):
+    """The log does not hold this position, or not any more."""
+
+    topic: str
+    partition: int
+    position: int
+    first_offset: int
+
+    code: ClassVar[str] = "position_out_of_range"
+    zh: ClassVar[str] = (
+        "主题 {topic} 分区 {partition} 中没有位置 {position}(现存最早为 {first_offset});请改从现存的位置重放。"
+    )
+    en: ClassVar[str] = (
+        "partition {partition} of topic {topic} does not hold position {position}; the first kept is {first_offset}. "
+        "Replay from a position that is kept."
+    )
+
+
+@dataclass(eq=False)
+class TopicUnknown(LogError):
+    """No such topic."""
+
+    topic: str
+
+    code: ClassVar[str] = "topic_unknown"
+    zh: ClassVar[str] = "日志中没有主题 {topic};请先登记数据资源。"
+    en: ClassVar[str] = "the log has no topic {topic}; register its dataset first."

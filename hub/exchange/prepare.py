@@ -1,0 +1,175 @@
+"""Verify → decode → check: from a batch's bytes to rows the store can take. Pure; runs in the decoding child.
+
+Good rows leave as COPY text sorted by key, every key once. Bad rows leave as quarantine entries with every reason.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from hub.exchange.copy_text import copy_text
+from hub.exchange.duplicates import settle_duplicates
+from hub.exchange.prepared import Prepared, Rejected
+from schemas.batch import Limits, verify, walk
+from schemas.checks import Violation, check_frame, reasons_by_row
+from schemas.contract import Contract
+from schemas.envelope import Envelope
+from schemas.errors import AllOrNothing
+from schemas.frame import decode
+from schemas.reasons import Reason
+from schemas.textform import key_text, record_digest, text_of
+
+VERSION_AHEAD_MAX = timedelta(seconds=60)  # DESIGN.md: a version more than 60 s ahead is refused
+_MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_SHANGHAI = timedelta(hours=8)
+
+
+def prepare(contract: Contract, envelope: Envelope, container: bytes, now: datetime, limits: Limits) -> Prepared:
+    """Decode and check one batch.
+
+    Args:
+        contract: the version of the contract that the envelope names.
+        envelope: parsed envelope.
+        container: the container file's bytes.
+        now: aware time of the check.
+        limits: bounds of what is decoded.
+
+    Raises:
+        BatchError: the whole batch is refused.
+    """
+    verify(envelope, container)
+    decoded = decode(contract, walk(container, limits), envelope.operation)
+    violations = list(decoded.violations)
+    frame = decoded.frame
+    if envelope.operation == "keys":
+        return _key_list(contract, frame)
+    if envelope.operation == "upsert":
+        violations += check_frame(contract, frame, now=now)
+    else:
+        violations += _missing(frame, [*contract.key, *([contract.version_field] if contract.version_field else [])])
+    versioned = _with_version(contract, frame, envelope)
+    violations += _too_far_ahead(contract, versioned, now)
+    return _settle(contract, versioned, decoded.text, violations)
+
+
+def _settle(
+    contract: Contract, frame: pl.DataFrame, text: pl.DataFrame | None, violations: list[Violation]
+) -> Prepared:
+    rejected_mask = pl.zeros(frame.height, dtype=pl.Boolean, eager=True)
+    for violation in violations:
+        if violation.severity == "reject":
+            rejected_mask = rejected_mask | violation.failed
+    good = frame.filter(~rejected_mask) if rejected_mask.any() else frame
+    settled = settle_duplicates(good.sort(contract.key), contract.key)
+    reasons = reasons_by_row(violations)
+    for position in settled.conflicting:
+        reasons[position] = [Reason("conflict_in_batch", None, {})]
+    if contract.all_or_nothing and reasons:
+        raise AllOrNothing(rejected=len(reasons))
+    names = [name for name in contract.field_names if name in frame.columns]
+    columns = (*names, "_version", "_row", "_n")
+    kept = settled.frame.select(columns)
+    return Prepared(
+        received=frame.height,
+        rows=kept.height,
+        columns=columns,
+        copy=copy_text(kept, contract) if kept.height else b"",
+        rejected=_rejected(contract, frame, text, reasons),
+        superseded=settled.superseded,
+        unchanged=settled.unchanged,
+        flags={
+            violation.reason.code: count
+            for violation in violations
+            if violation.severity == "flag" and (count := int((violation.failed & ~rejected_mask).sum()))
+        },
+    )
+
+
+def _with_version(contract: Contract, frame: pl.DataFrame, envelope: Envelope) -> pl.DataFrame:
+    """Add ``_version``, ``_row`` and ``_n``; the version is the contract's version field, else (cut_at in µs, row)."""
+    position = pl.int_range(pl.len(), dtype=pl.Int64)
+    if contract.version_field is None:
+        version, row = pl.lit((envelope.cut_at - _EPOCH) // _MICROSECOND, dtype=pl.Int64), position + envelope.first_row
+    else:
+        version, row = _version_of(contract), pl.lit(0, dtype=pl.Int64)
+    return frame.with_columns(version.alias("_version"), row.alias("_row"), position.alias("_n"))
+
+
+def _version_of(contract: Contract) -> pl.Expr:
+    assert contract.version_field is not None  # noqa: S101 - the caller looked
+    column = pl.col(contract.version_field)
+    match contract.field(contract.version_field).type.kind:
+        case "timestamp_millis" | "timestamp_micros" | "date":
+            return column.cast(pl.Datetime("us")).to_physical()
+        case _:
+            return column.cast(pl.Int64)
+
+
+def _too_far_ahead(contract: Contract, frame: pl.DataFrame, now: datetime) -> list[Violation]:
+    """Versions that are times must not lie ahead: such a record could not be corrected until then."""
+    if contract.version_field is None or contract.field(contract.version_field).type.kind in {"int", "long"}:
+        return []
+    # Timestamps in records are local time of Asia/Shanghai without a zone.
+    latest = (now + VERSION_AHEAD_MAX - _EPOCH + _SHANGHAI) // _MICROSECOND
+    return _violations(Reason("version_ahead", contract.version_field, {}), frame["_version"] > latest)
+
+
+def _missing(frame: pl.DataFrame, names: Sequence[str]) -> list[Violation]:
+    return [
+        violation for name in names for violation in _violations(Reason("required", name, {}), frame[name].is_null())
+    ]
+
+
+def _violations(reason: Reason, failed: pl.Series) -> list[Violation]:
+    failed = failed.fill_null(value=False)
+    return [Violation(reason, "reject", failed)] if failed.any() else []
+
+
+def _key_list(contract: Contract, frame: pl.DataFrame) -> Prepared:
+    if frame.select(contract.key).null_count().sum_horizontal().item():
+        bad = frame.select(pl.any_horizontal(pl.col(name).is_null() for name in contract.key)).to_series()
+        reasons = {position: [Reason("required", contract.key[0], {})] for position in bad.arg_true().to_list()}
+        frame_with_version = frame.with_columns(
+            pl.lit(None, dtype=pl.Int64).alias("_version"), pl.lit(0, dtype=pl.Int64).alias("_row")
+        )
+        return Prepared(
+            received=frame.height,
+            keys=_key_texts(contract, frame.filter(~bad)),
+            rejected=_rejected(contract, frame_with_version, None, reasons),
+        )
+    return Prepared(received=frame.height, keys=_key_texts(contract, frame))
+
+
+def _key_texts(contract: Contract, frame: pl.DataFrame) -> list[str]:
+    # Keys are strings, integers and dates, so a row's text is cheap; lists come once a day, not on the hot path.
+    return [str(key_text(row)) for row in frame.select(contract.key).iter_rows()]
+
+
+def _rejected(
+    contract: Contract, frame: pl.DataFrame, text: pl.DataFrame | None, reasons: dict[int, list[Reason]]
+) -> list[Rejected]:
+    """Quarantine entries, in the order of the batch. A loop over records: only over the rejected ones."""
+    if not reasons:
+        return []
+    positions = sorted(reasons)
+    rows = frame[positions]
+    originals = text[positions].to_dicts() if text is not None else [None] * len(positions)
+    entries: list[Rejected] = []
+    for position, row, original in zip(positions, rows.to_dicts(), originals, strict=True):
+        record = {name: text_of(row[name]) for name in contract.field_names if name in row}
+        if original is not None:  # what could not be read as its type is kept as it was written
+            record |= {name: value for name, value in original.items() if record.get(name) is None}
+        entries.append(
+            Rejected(
+                position=position,
+                record=record,
+                key=key_text([row[name] for name in contract.key]),
+                version=row["_version"],
+                row=row["_row"] or 0,
+                digest=record_digest(record),
+                reasons=[reason.to_json() for reason in reasons[position]],
+            )
+        )
+    return entries

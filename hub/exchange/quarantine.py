@@ -1,0 +1,200 @@
+"""The quarantine: where rejected records wait, each with its reasons, until corrected.
+
+An entry closes by an accepted record of the same key with a higher version, by a replay naming it, by hand with a
+reason, or by erasure; a pending one also when its parents have come. An entry whose key already has a higher version
+when it arrives is closed at once: so the open entries do not depend on the order in which batches came.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection, sql
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from hub.exchange.apply.target import Target
+from hub.exchange.prepared import Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One rejected record as its sender sees it."""
+
+    id: int
+    batch: str
+    position: int | None
+    key: str | None
+    record: Mapping[str, str | None] | None
+    digest: str
+    reasons: Sequence[Mapping[str, Any]]
+    state: str
+    created_at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as it is answered to its sender."""
+        return {
+            "id": self.id,
+            "batch": self.batch,
+            "position": self.position,
+            "record": self.record,
+            "digest": self.digest,
+            "reasons": list(self.reasons),
+            "state": self.state,
+            "created_at": self.created_at.isoformat(),
+        }
+
+
+def put(
+    conn: Connection, target: Target, organization: str, entries: Sequence[tuple[int, Rejected]], taken: datetime
+) -> None:
+    """Insert open entries, each under its receipt."""
+    if not entries:
+        return
+    with (
+        conn.cursor() as cursor,
+        cursor.copy(
+            "COPY quarantine (receipt, organization, dataset, position, key, version, version_row, record, digest,"
+            " reasons, codes, state, created_at) FROM STDIN"
+        ) as copy,
+    ):
+        for receipt, entry in entries:
+            copy.write_row(
+                (
+                    receipt,
+                    organization,
+                    target.dataset,
+                    entry.position,
+                    _storable(entry.key),
+                    entry.version,
+                    entry.row,
+                    Jsonb({name: _storable(value) for name, value in entry.record.items()}),
+                    entry.digest,
+                    Jsonb(list(entry.reasons)),
+                    entry.codes,
+                    "open",
+                    taken,
+                )
+            )
+
+
+def _storable(text: str | None) -> str | None:
+    """PostgreSQL's text cannot hold U+0000; it is kept visible as U+2400."""
+    return None if text is None else text.replace("\x00", "\u2400")
+
+
+def put_pending(
+    conn: Connection, target: Target, organization: str, receipt: int, entry: Rejected, taken: datetime
+) -> int:
+    """Insert one pending entry; returns its id."""
+    row = conn.execute(
+        "INSERT INTO quarantine (receipt, organization, dataset, position, key, version, version_row, record, digest,"
+        " reasons, codes, state, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'pending', %s)"
+        " RETURNING id",
+        [
+            receipt,
+            organization,
+            target.dataset,
+            entry.position,
+            entry.key,
+            entry.version,
+            entry.row,
+            Jsonb(dict(entry.record)),
+            entry.digest,
+            Jsonb(list(entry.reasons)),
+            entry.codes,
+            taken,
+        ],
+    ).fetchone()
+    assert row is not None  # noqa: S101 - RETURNING of one inserted row
+    return int(row[0])
+
+
+def wait_for(conn: Connection, entry: int, parents: Sequence[tuple[str, str, str]]) -> None:
+    """Write down what a pending entry waits for, as (reference name, parent dataset, parent key)."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO pending_reference (quarantine, name, parent, parent_key) VALUES (%s, %s, %s, %s)",
+            [(entry, *parent) for parent in parents],
+        )
+
+
+def has_open(conn: Connection, dataset: str) -> bool:
+    """Whether any entry of the dataset waits."""
+    row = conn.execute(
+        "SELECT true FROM quarantine WHERE dataset = %s AND state <> 'closed' LIMIT 1", [dataset]
+    ).fetchone()
+    return row is not None
+
+
+def close_overtaken(conn: Connection, target: Target, taken: datetime, *, receipts: Sequence[int] | None) -> None:
+    """Close waiting entries whose key now has a higher version in current.
+
+    Args:
+        conn: the apply transaction.
+        target: the dataset.
+        taken: time of closing.
+        receipts: look only at entries just put under these receipts; None: at those whose key is in staging.
+    """
+    if receipts is None:
+        # Hash join for once: both sides are scanned whole, and staging has no index.
+        conn.execute("SET LOCAL enable_hashjoin = on")
+        condition = sql.SQL(" FROM {staging} s WHERE q.key = {key} AND (q.version IS NULL OR {higher})").format(
+            staging=target.staging,
+            key=target.key_text("s"),
+            higher=sql.SQL("(s._version, s._row) > (q.version, q.version_row)"),
+        )
+    else:
+        condition = sql.SQL(
+            " FROM {current} c WHERE {key} AND (q.version IS NULL OR (c._version, c._row) > (q.version, q.version_row))"
+            " AND q.receipt = ANY(%(receipts)s)"
+        ).format(current=target.current, key=target.key_from_text("c", sql.SQL("q.key")))
+    closed = conn.execute(
+        sql.SQL("UPDATE quarantine q SET state = 'closed', closed_at = %(taken)s, closed_by = %(by)s")
+        + condition
+        + sql.SQL(" AND q.dataset = %(dataset)s AND q.state <> 'closed' AND q.key IS NOT NULL RETURNING q.id"),
+        {
+            "taken": taken,
+            "by": "accepted" if receipts is None else "superseded",
+            "dataset": target.dataset,
+            "receipts": list(receipts or ()),
+        },
+    ).fetchall()
+    if receipts is None:
+        conn.execute("SET LOCAL enable_hashjoin = off")
+    if closed:
+        conn.execute("DELETE FROM pending_reference WHERE quarantine = ANY(%s)", [[row[0] for row in closed]])
+
+
+def list_open(conn: Connection, organization: str, dataset: str, limit: int, after: int = 0) -> list[Entry]:
+    """A page of waiting entries of an organization's dataset, by id."""
+    with conn.cursor(row_factory=class_row(Entry)) as cursor:
+        return cursor.execute(
+            "SELECT q.id, r.batch::text AS batch, q.position, q.key, q.record, q.digest, q.reasons, q.state,"
+            " q.created_at FROM quarantine q JOIN receipt r ON r.id = q.receipt"
+            " WHERE q.organization = %s AND q.dataset = %s AND q.state <> 'closed' AND q.id > %s"
+            " ORDER BY q.id LIMIT %s",
+            [organization, dataset, after, limit],
+        ).fetchall()
+
+
+def close_by_hand(conn: Connection, entry: int, note: str, *, replay: bool = False) -> bool:
+    """Close one waiting entry with a reason; False when it was not waiting."""
+    closed = conn.execute(
+        "UPDATE quarantine SET state = 'closed', closed_at = now(), closed_by = %s, closed_note = %s"
+        " WHERE id = %s AND state <> 'closed'",
+        ["replay" if replay else "hand", note, entry],
+    ).rowcount
+    conn.execute("DELETE FROM pending_reference WHERE quarantine = %s", [entry])
+    return closed == 1
+
+
+def reasons_of(conn: Connection, dataset: str | None = None) -> dict[str, int]:
+    """How many waiting entries carry each set of reason codes, the commonest first."""
+    rows = conn.execute(
+        "SELECT codes, count(*) FROM quarantine WHERE state <> 'closed' AND (%(dataset)s::text IS NULL OR"
+        " dataset = %(dataset)s) GROUP BY codes ORDER BY count(*) DESC, codes",
+        {"dataset": dataset},
+    ).fetchall()
+    return {str(codes): int(count) for codes, count in rows}

@@ -1,0 +1,198 @@
+"""The receipt: what the hub answers to a batch. Its unique key is what makes a batch take effect once."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, Literal
+
+from psycopg import Connection
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from hub.exchange.log import Message
+from schemas.envelope import Envelope
+
+CHANNEL = "hub_receipt"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One row of table receipt. received = accepted + rejected + pending; a refused batch rejects all it holds."""
+
+    id: int
+    organization: str
+    batch: uuid.UUID
+    sender: str
+    dataset: str
+    contract: int
+    run: uuid.UUID
+    operation: str
+    sm3: str
+    status: str
+    received: int
+    accepted_new: int
+    accepted_changed: int
+    accepted_unchanged: int
+    accepted_superseded: int
+    accepted_deleted: int
+    rejected: int
+    pending: int
+    closed: int
+    flags: Mapping[str, int]
+    reasons: Mapping[str, int]
+    refusal: Mapping[str, Any] | None
+    topic: str
+    incarnation: str
+    partition: int
+    log_offset: int
+    taken_at: datetime
+    seconds: float
+
+    @property
+    def accepted(self) -> int:
+        """Records the hub holds because of, or in agreement with, this batch."""
+        return (
+            self.accepted_new
+            + self.accepted_changed
+            + self.accepted_unchanged
+            + self.accepted_superseded
+            + self.accepted_deleted
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The receipt as it is answered: the same bytes for the same batch, each time."""
+        return {
+            "batch": str(self.batch),
+            "dataset": self.dataset,
+            "organization": self.organization,
+            "sender": self.sender,
+            "run": str(self.run),
+            "operation": self.operation,
+            "contract": self.contract,
+            "sm3": self.sm3,
+            "status": self.status,
+            "received": self.received,
+            "accepted": self.accepted,
+            "new": self.accepted_new,
+            "changed": self.accepted_changed,
+            "unchanged": self.accepted_unchanged,
+            "superseded": self.accepted_superseded,
+            "deleted": self.accepted_deleted,
+            "rejected": self.rejected,
+            "pending": self.pending,
+            "closed": self.closed,
+            "flags": dict(self.flags),
+            "reasons": dict(self.reasons),
+            "refusal": dict(self.refusal) if self.refusal else None,
+            "position": {"topic": self.topic, "partition": self.partition, "offset": self.log_offset},
+            "taken_at": self.taken_at.isoformat(),
+            "seconds": round(self.seconds, 6),
+        }
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is counted while a batch is applied."""
+
+    received: int = 0
+    accepted_new: int = 0
+    accepted_changed: int = 0
+    accepted_unchanged: int = 0
+    accepted_superseded: int = 0
+    accepted_deleted: int = 0
+    rejected: int = 0
+    pending: int = 0
+    closed: int = 0
+    flags: Mapping[str, int] = field(default_factory=dict[str, int])
+    reasons: dict[str, int] = field(default_factory=dict[str, int])
+    refusal: Mapping[str, Any] | None = None
+
+    @property
+    def status(self) -> Literal["accepted", "partial", "refused"]:
+        """refused: nothing was taken; partial: some records wait or were rejected."""
+        if self.refusal is not None:
+            return "refused"
+        return "partial" if self.rejected or self.pending else "accepted"
+
+
+_COLUMNS = ", ".join(column.name for column in fields(Receipt))
+
+
+def read_receipt(conn: Connection, organization: str, batch: uuid.UUID) -> Receipt | None:
+    """The receipt of an organization's batch, if it has been taken."""
+    with conn.cursor(row_factory=class_row(Receipt)) as cursor:
+        return cursor.execute(
+            f"SELECT {_COLUMNS} FROM receipt WHERE organization = %s AND batch = %s",  # noqa: S608 - a closed list of columns
+            [organization, batch],
+        ).fetchone()
+
+
+def open_receipt(conn: Connection, envelope: Envelope, message: Message, taken: datetime) -> int | None:
+    """Insert the receipt row; None when this batch id is known. Waits for another worker holding the same id."""
+    row = conn.execute(
+        "INSERT INTO receipt (organization, batch, sender, dataset, contract, run, operation, sm3,"
+        " topic, incarnation, partition, log_offset, taken_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (organization, batch) DO NOTHING RETURNING id",
+        [
+            envelope.organization,
+            envelope.batch,
+            envelope.sender,
+            envelope.dataset,
+            envelope.contract,
+            envelope.run,
+            envelope.operation,
+            envelope.sm3,
+            message.topic,
+            message.incarnation,
+            message.partition,
+            message.offset,
+            taken,
+        ],
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def close_receipt(conn: Connection, receipt: int, tally: Tally, seconds: float) -> None:
+    """Write the counts and tell who waits for the receipt, at commit."""
+    conn.execute(
+        "WITH done AS (UPDATE receipt SET status = %s, received = %s, accepted_new = %s, accepted_changed = %s,"
+        " accepted_unchanged = %s, accepted_superseded = %s, accepted_deleted = %s, rejected = %s, pending = %s,"
+        " closed = %s, flags = %s, reasons = %s, refusal = %s, seconds = %s WHERE id = %s"
+        " RETURNING organization, batch) SELECT pg_notify(%s, organization || '/' || batch) FROM done",
+        [
+            tally.status,
+            tally.received,
+            tally.accepted_new,
+            tally.accepted_changed,
+            tally.accepted_unchanged,
+            tally.accepted_superseded,
+            tally.accepted_deleted,
+            tally.rejected,
+            tally.pending,
+            tally.closed,
+            Jsonb(dict(tally.flags)),
+            Jsonb(tally.reasons),
+            None if tally.refusal is None else Jsonb(dict(tally.refusal)),
+            seconds,
+            receipt,
+            CHANNEL,
+        ],
+    )
+
+
+def refuse_message(conn: Connection, message: Message, refusal: Mapping[str, Any]) -> None:
+    """Keep why a message that can have no receipt of its own was refused."""
+    conn.execute(
+        "INSERT INTO refused_message (topic, incarnation, partition, log_offset, message_key, refusal)"
+        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        [
+            message.topic,
+            message.incarnation,
+            message.partition,
+            message.offset,
+            message.key[:200],
+            Jsonb(dict(refusal)),
+        ],
+    )

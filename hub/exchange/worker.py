@@ -1,0 +1,238 @@
+"""The worker: reads the exchange topics, checks in a child process, applies in one transaction with the position.
+
+While the store takes one group of batches the child already decodes the next. A group is one large batch or several
+small ones. Whatever is killed, and whenever: the position moves with the rows, so the group is either whole in the
+store or read again, and read again it meets its receipt.
+"""
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from psycopg import Connection, OperationalError
+from psycopg.errors import DeadlockDetected
+
+from hub.errors import LogUnavailable, PositionLost
+from hub.exchange import position
+from hub.exchange.apply.batch import Applied, Apply, Work
+from hub.exchange.apply.ready import apply_ready, datasets_with_ready
+from hub.exchange.decoder import Decoder
+from hub.exchange.intake import Admitted, Intake
+from hub.exchange.log import Consumer, Message
+from hub.exchange.prepared import Prepared
+from hub.exchange.receipt import refuse_message
+from hub.observations import (
+    BatchRefused,
+    BatchRepeated,
+    BatchTaken,
+    PendingResolved,
+    PositionTaken,
+    StoreLost,
+    observe,
+)
+
+GROUP = "exchange"
+GROUP_RECORDS = 10_000  # small batches are gathered until they hold this many records
+GROUP_BATCHES_MAX = 64
+POLL_BYTES_MAX = 16 * 1024 * 1024
+TICK_SECONDS = 0.5
+PAUSE_SECONDS_MAX = 5.0
+
+Stopping = Callable[[], bool]
+PartitionKey = tuple[str, str, int]
+
+
+@dataclass(slots=True)
+class _InHand:
+    """A message between poll and apply."""
+
+    message: Message
+    admitted: Admitted
+
+
+class Worker:
+    """One consumer, one connection, one decoding child. Not shared between threads."""
+
+    def __init__(
+        self, conn: Connection, log_name: str, consumer: Consumer, intake: Intake, decoder: Decoder, apply: Apply
+    ) -> None:
+        self._conn = conn
+        self._log_name = log_name
+        self._consumer = consumer
+        self._intake = intake
+        self._decoder = decoder
+        self._apply = apply
+        self._waiting: deque[_InHand] = deque()  # polled, not yet with the child
+        self._submitted: deque[_InHand] = deque()  # with the child, at most two
+        self._positions: dict[PartitionKey, int] = {}
+        self._ready = True  # look once at start for records left ready by an earlier worker
+
+    def run(self, stopping: Stopping) -> None:
+        """Work until told to stop; a group under way is finished."""
+        while not stopping():
+            self.turn(TICK_SECONDS)
+
+    def turn(self, timeout_seconds: float) -> int:
+        """Poll once and apply all that came; returns how many messages were done."""
+        messages = self._consumer.poll(GROUP_BATCHES_MAX, POLL_BYTES_MAX, timeout_seconds)
+        try:
+            return self._work_off(messages)
+        except PositionLost as lost:
+            # Another worker has the partition: what this one read of it is none of its business any more.
+            observe(PositionTaken(lost.topic, lost.partition))
+            self._forget()
+            return 0
+
+    def _work_off(self, messages: Sequence[Message]) -> int:
+        done = 0
+        # Delivery is at least once: what this worker has committed already is passed over.
+        fresh = [message for message in messages if message.offset >= self._positions.get(_partition(message), 0)]
+        self._waiting.extend(_InHand(message, self._intake.admit(message)) for message in fresh)
+        group: list[Work] = []
+        while self._waiting or self._submitted:
+            self._fill_child()
+            group.append(self._next_work())
+            self._fill_child()
+            last = not (self._waiting or self._submitted)
+            if last or _full(group):
+                self._commit(group)
+                done += len(group)
+                group = []
+        if not messages or self._ready:
+            self._take_ready()
+        return done
+
+    def _fill_child(self) -> None:
+        while self._waiting and len(self._submitted) < 2:  # noqa: PLR2004 - one being decoded, one behind it
+            in_hand = self._waiting.popleft()
+            admitted = in_hand.admitted
+            if admitted.refusal is None and admitted.target is not None and admitted.envelope is not None:
+                self._decoder.submit(
+                    admitted.contract_source, admitted.envelope_bytes, in_hand.message.value, datetime.now(UTC)
+                )
+            self._submitted.append(in_hand)
+
+    def _next_work(self) -> Work:
+        in_hand = self._submitted.popleft()
+        admitted = in_hand.admitted
+        if admitted.refusal is None and admitted.target is not None and admitted.envelope is not None:
+            return Work(in_hand.message, admitted.envelope, admitted.target, self._decoder.result())
+        refused = Prepared(received=0, refusal=admitted.refusal)
+        return Work(in_hand.message, admitted.envelope, admitted.target, refused)
+
+    def _commit(self, group: Sequence[Work]) -> None:
+        targets = [work.target for work in group if work.target is not None]
+        self._apply.prepare_staging(targets)
+        for attempt in range(5):
+            try:
+                applied = self._in_one_transaction(group)
+                break
+            except DeadlockDetected:  # two unique keys met in the wrong order; the loser starts again
+                if attempt == 4:  # noqa: PLR2004 - the last attempt
+                    raise
+        for one in applied:
+            _tell(one)
+        self._ready = self._ready or any(one.ready for one in applied)
+
+    def _in_one_transaction(self, group: Sequence[Work]) -> list[Applied]:
+        with self._conn.transaction():
+            applied = self._apply.apply_group([work for work in group if work.envelope is not None])
+            for work in group:
+                if work.envelope is None:
+                    refuse_message(self._conn, work.message, work.prepared.refusal or {})
+                    observe(_refused(work))
+            moves = self._move_positions(group)
+        self._positions.update(moves)
+        return applied
+
+    def _move_positions(self, group: Sequence[Work]) -> dict[PartitionKey, int]:
+        """Move every partition's position past the group, from where this worker knows it to be."""
+        moves: dict[PartitionKey, int] = {}
+        for work in group:
+            key = _partition(work.message)
+            moves[key] = max(moves.get(key, 0), work.message.offset + 1)
+        for key, following in moves.items():
+            expected = self._positions.get(key)
+            if expected is None:
+                expected = position.read(self._conn, self._log_name, *key, GROUP)
+            position.advance(self._conn, self._log_name, *key, GROUP, expected, following)
+        return moves
+
+    def _take_ready(self) -> None:
+        self._ready = False
+        for dataset in datasets_with_ready(self._conn):
+            target = self._intake.target(dataset)
+            while target is not None:
+                with self._conn.transaction():
+                    resolved = apply_ready(self._conn, target)
+                if not resolved.taken:
+                    break
+                observe(PendingResolved(dataset, resolved.taken))
+
+    def _forget(self) -> None:
+        """Drop what is in hand; the consumer seeks to the stored positions again."""
+        self._waiting.clear()
+        self._positions.clear()
+        for in_hand in self._submitted:
+            if in_hand.admitted.refusal is None:
+                self._decoder.result()
+        self._submitted.clear()
+        self._consumer.rewind()
+
+
+def _full(group: Sequence[Work]) -> bool:
+    return len(group) >= GROUP_BATCHES_MAX or sum(work.prepared.received for work in group) >= GROUP_RECORDS
+
+
+def _partition(message: Message) -> PartitionKey:
+    return (message.topic, message.incarnation, message.partition)
+
+
+def _refused(work: Work) -> BatchRefused:
+    code = str((work.prepared.refusal or {}).get("code", ""))
+    return BatchRefused(work.message.topic, work.message.partition, work.message.offset, code)
+
+
+def _tell(applied: Applied) -> None:
+    work, tally = applied.work, applied.tally
+    if tally is None:
+        observe(BatchRepeated(work.message.topic, work.message.partition, work.message.offset))
+    elif tally.refusal is not None:
+        observe(_refused(work))
+    else:
+        accepted = tally.received - tally.rejected - tally.pending
+        observe(
+            BatchTaken(
+                work.envelope.dataset,
+                work.envelope.organization,
+                str(work.envelope.batch),
+                tally.received,
+                accepted,
+                tally.rejected,
+                tally.pending,
+                0.0,
+            )
+        )
+
+
+def keep_working(open_worker: Callable[[], contextlib.AbstractContextManager[Worker]], stopping: Stopping) -> None:
+    """Run a worker; when the store or the log goes away, open everything anew after a growing pause."""
+    pause = 0.1
+    while not stopping():
+        try:
+            with open_worker() as worker:
+                pause = 0.1
+                worker.run(stopping)
+        except (OperationalError, LogUnavailable) as error:
+            observe(StoreLost(type(error).__name__, pause))
+            _sleep(pause, stopping)
+            pause = min(pause * 2, PAUSE_SECONDS_MAX)
+
+
+def _sleep(seconds: float, stopping: Stopping) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not stopping():
+        time.sleep(0.05)
