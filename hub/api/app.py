@@ -1,0 +1,107 @@
+"""The HTTP application, made from its parts."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from anyio.to_thread import current_default_thread_limiter
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+from starlette.exceptions import HTTPException
+
+from hub.api import contracts, exchange, health, receipts
+from hub.api.body import Bodies
+from hub.api.boundary import Boundary
+from hub.api.dependencies import Parts
+from hub.api.errors import HubUnavailable, RequestInvalid
+from hub.api.openapi import describe
+from hub.api.problems import headers_of, language_of, problem, problem_of, respond
+from hub.observations import StoreLost, observe
+from schemas.errors import HubError
+
+THREADS = 12  # as many as the pool has connections: no thread waits for one
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """The application over its parts; nothing is connected yet."""
+    app = FastAPI(
+        title="枢纽 hub",
+        version=version("shuniu"),
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.parts = parts
+    app.state.bodies = Bodies()
+    app.add_middleware(Boundary)
+    for resource in (receipts, exchange, contracts, health):  # receipts first: its path is also a dataset's shape
+        app.include_router(resource.router)
+    app.add_exception_handler(HubError, _expected)
+    app.add_exception_handler(OperationalError, _store_lost)
+    app.add_exception_handler(PoolTimeout, _store_lost)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    describe(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    parts: Parts = app.state.parts
+    current_default_thread_limiter().total_tokens = THREADS
+    parts.waiting.bind(asyncio.get_running_loop())
+    parts.listener.start()
+    try:
+        yield
+    finally:
+        parts.listener.stop()
+
+
+def _answer(request: Request, error: HubError) -> Response:
+    language = language_of(request)
+    return respond(problem_of(error, language), language, headers_of(error))
+
+
+def _expected(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HubError)  # noqa: S101 - registered for this class
+    return _answer(request, error)
+
+
+def _store_lost(request: Request, error: Exception) -> Response:
+    observe(StoreLost(type(error).__name__, HubUnavailable.retry_after_seconds))
+    return _answer(request, HubUnavailable())
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    # The value given is left out: it may be a person's.
+    invalid = [
+        {"where": ".".join(str(part) for part in one["loc"]), "rule": str(one["msg"])} for one in error.errors()[:10]
+    ]
+    where = "; ".join(f"{one['where']}: {one['rule']}" for one in invalid)
+    return _answer(request, RequestInvalid(invalid=invalid, where=where))
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    language = language_of(request)
+    code, zh, en = _HTTP.get(error.status_code, (f"http_{error.status_code}", *_OTHER))
+    found = problem(code, error.status_code, zh if language == "zh" else en, language)
+    return respond(found, language, dict(error.headers or {}))
+
+
+_HTTP = {
+    404: (
+        "not_found",
+        "没有这个地址;GET /v1/openapi.json 列出所有地址。",
+        "there is nothing at this address; see /v1/openapi.json.",
+    ),
+    405: ("method_not_allowed", "该地址不支持此方法。", "this address does not take this method."),
+}
+_OTHER = ("请求无法处理。", "the request cannot be answered.")

@@ -1,0 +1,86 @@
+"""The outermost layer: every answer has its headers, and what nobody foresaw becomes a problem with an id.
+
+The message of an unforeseen error may hold a record's values (a database quotes them), so neither the answer nor the
+log has it: the log names the error's class and where it came from, under the id the caller was told.
+"""
+
+import traceback
+import uuid
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hub.api.problems import language_of, problem, respond
+from hub.observations import RequestFailed, observe
+
+HEADERS_BYTES_MAX = 32 * 1024
+FRAMES_MAX = 6
+_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+
+
+class Boundary:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever happens inside."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                given = list(message.get("headers", []))
+                names = {name.lower() for name, _ in given}
+                message["headers"] = [*given, *(one for one in _HEADERS if one[0] not in names)]
+            await send(message)
+
+        try:
+            if _headers_bytes(scope) > HEADERS_BYTES_MAX:
+                await _headers_too_large(scope, receive, send_with_headers)
+                return
+            await self._app(scope, receive, send_with_headers)
+        except Exception as error:  # noqa: BLE001 - the last net
+            failure = _observe(scope, error)
+            if begun:
+                raise ConnectionAbortedError(failure) from None  # the server closes the connection
+            await _failed(scope, receive, send_with_headers, failure)
+
+
+def _headers_bytes(scope: Scope) -> int:
+    return sum(len(name) + len(value) for name, value in scope["headers"])
+
+
+async def _headers_too_large(scope: Scope, receive: Receive, send: Send) -> None:
+    language = language_of(Request(scope))
+    text = f"请求头总长不得超过 {HEADERS_BYTES_MAX} 字节。"
+    if language == "en":
+        text = f"the request's headers may hold {HEADERS_BYTES_MAX} bytes in all."
+    found = problem("headers_too_large", 431, text, language, {"bytes_max": HEADERS_BYTES_MAX})
+    await respond(found, language)(scope, receive, send)
+
+
+async def _failed(scope: Scope, receive: Receive, send: Send, failure: str) -> None:
+    language = language_of(Request(scope))
+    text = f"枢纽内部出错,编号 {failure}。请把编号告知管理员;未得到 202 或回执的批次可用相同批次号重发。"
+    if language == "en":
+        text = (
+            f"the hub met an error of its own, {failure}; tell the administrator this id. A batch without a 202 or a "
+            "receipt may be sent again under its id."
+        )
+    await respond(problem("internal_error", 500, text, language, {"id": failure}), language)(scope, receive, send)
+
+
+def _observe(scope: Scope, error: Exception) -> str:
+    failure = str(uuid.uuid4())
+    route = getattr(scope.get("route"), "path", "")  # the template, never the path: that may name a record
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES_MAX:]
+    where = " < ".join(f"{Path(one.filename).name}:{one.lineno} {one.name}" for one in reversed(frames))
+    observe(RequestFailed(failure, str(scope["method"]), str(route), f"{type(error).__name__}: {where}"))
+    return failure

@@ -1,0 +1,186 @@
+"""What can go wrong between HTTP and the core: bodies, headers and pages.
+
+HubError
+└── RequestError
+    ├── BodyTooLarge            more than one batch
+    ├── BodyTooSlow             the body did not arrive in time
+    ├── BodyEmpty               nothing in it
+    ├── MediaTypeWrong          the door takes container files, NDJSON and JSON
+    ├── ContentEncodingRefused  compression belongs inside the container file
+    ├── EnvelopeUnexpected      the door writes the envelope of NDJSON and JSON itself
+    ├── EnvelopeRepeated        two envelopes for one body
+    ├── IdempotencyKeyWrong     not a UUID
+    ├── RowsTooMany             more rows than a batch holds
+    ├── RowUnreadable           a row is no record
+    ├── ReceiptAbsent           none yet, or none of the caller's
+    ├── RequestInvalid          a parameter breaks its rule
+    └── HubUnavailable          the store or the log does not answer now
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from schemas.errors import HubError
+
+
+@dataclass(eq=False)
+class RequestError(HubError):
+    """A request cannot be answered as it stands."""
+
+
+@dataclass(eq=False)
+class BodyTooLarge(RequestError):
+    """More than one batch."""
+
+    bytes_max: int
+
+    code: ClassVar[str] = "body_too_large"
+    zh: ClassVar[str] = (
+        "请求正文超过一个批次的上限 {bytes_max} 字节。"
+        "大文件请用连接器报送,它会自动分批并可断点续传:connector run <配置.yaml>。"
+    )
+    en: ClassVar[str] = (
+        "the body is larger than one batch may be, {bytes_max} bytes. Send large files with the connector, which cuts "
+        "them into batches and resumes where it stopped: connector run <file.yaml>."
+    )
+
+
+@dataclass(eq=False)
+class BodyTooSlow(RequestError):
+    """The body did not arrive in time."""
+
+    seconds_max: int
+
+    code: ClassVar[str] = "body_too_slow"
+    zh: ClassVar[str] = "请求正文未在 {seconds_max} 秒内到齐,未被接收;请以相同批次号重发。"
+    en: ClassVar[str] = "the body did not arrive within {seconds_max} s and was not taken; send it again under its id."
+
+
+@dataclass(eq=False)
+class BodyEmpty(RequestError):
+    """Nothing in it."""
+
+    code: ClassVar[str] = "body_empty"
+    zh: ClassVar[str] = "请求正文中没有记录;一个批次至少含一条记录。"
+    en: ClassVar[str] = "the body holds no record; a batch has at least one."
+
+
+@dataclass(eq=False)
+class MediaTypeWrong(RequestError):
+    """The door takes container files, NDJSON and JSON."""
+
+    accepted: str
+
+    code: ClassVar[str] = "media_type_wrong"
+    zh: ClassVar[str] = "不支持该 Content-Type;可用:{accepted}。"
+    en: ClassVar[str] = "this Content-Type is not taken; send one of {accepted}."
+
+
+@dataclass(eq=False)
+class ContentEncodingRefused(RequestError):
+    """Compression belongs inside the container file, where its expansion is bounded and its digest is signed."""
+
+    code: ClassVar[str] = "content_encoding_refused"
+    zh: ClassVar[str] = "不接受 Content-Encoding;如需压缩,请在容器文件内使用 deflate。"
+    en: ClassVar[str] = "Content-Encoding is not taken; compress inside the container file, with deflate."
+
+
+@dataclass(eq=False)
+class EnvelopeUnexpected(RequestError):
+    """The door writes the envelope of NDJSON and JSON itself."""
+
+    code: ClassVar[str] = "envelope_unexpected"
+    zh: ClassVar[str] = "hub-batch 信封只用于容器文件;NDJSON 和 JSON 请去掉该请求头,批次号用 Idempotency-Key。"
+    en: ClassVar[str] = (
+        "the hub-batch envelope goes with a container file; leave it out with NDJSON and JSON, and name the batch by "
+        "Idempotency-Key."
+    )
+
+
+@dataclass(eq=False)
+class EnvelopeRepeated(RequestError):
+    """Two envelopes for one body."""
+
+    code: ClassVar[str] = "envelope_repeated"
+    zh: ClassVar[str] = "请求中有多个 hub-batch 信封;一次请求只报送一个批次。"
+    en: ClassVar[str] = "the request has more than one hub-batch envelope; one request hands in one batch."
+
+
+@dataclass(eq=False)
+class IdempotencyKeyWrong(RequestError):
+    """Not a UUID."""
+
+    code: ClassVar[str] = "idempotency_key_wrong"
+    zh: ClassVar[str] = "Idempotency-Key 必须是一个 UUID;它将作为批次号。"
+    en: ClassVar[str] = "Idempotency-Key must be one UUID; it becomes the batch id."
+
+
+@dataclass(eq=False)
+class RowsTooMany(RequestError):
+    """More rows than a batch holds."""
+
+    row: int
+    records_max: int
+
+    code: ClassVar[str] = "rows_too_many"
+    zh: ClassVar[str] = "从第 {row} 行起超过一个批次的上限 {records_max} 条记录;请分批报送,或使用连接器。"
+    en: ClassVar[str] = (
+        "from row {row} on there are more than the {records_max} records a batch may hold; split them, or use the "
+        "connector."
+    )
+
+
+@dataclass(eq=False)
+class RowUnreadable(RequestError):
+    """A row is no record. Rows count from 1, as editors do."""
+
+    row: int
+    problem: str
+    problem_zh: str
+    problem_en: str
+
+    code: ClassVar[str] = "row_unreadable"
+    zh: ClassVar[str] = "第 {row} 行不是可读的记录:{problem_zh}。整个批次未被接收,改正后请重发。"
+    en: ClassVar[str] = (
+        "row {row} is not a record that can be read: {problem_en}. Nothing of the batch was taken; send it again, "
+        "corrected."
+    )
+
+
+@dataclass(eq=False)
+class ReceiptAbsent(RequestError):
+    """None yet, or none of the caller's: the two look the same on purpose."""
+
+    batch: str
+    retry_after_seconds: float = 2
+
+    code: ClassVar[str] = "receipt_absent"
+    zh: ClassVar[str] = "批次 {batch} 尚无回执,或不是您的单位报送的。若刚刚报送,请稍后再查。"
+    en: ClassVar[str] = (
+        "there is no receipt of batch {batch} yet, or it is not one of yours; if you have just handed it in, ask again "
+        "shortly."
+    )
+
+
+@dataclass(eq=False)
+class RequestInvalid(RequestError):
+    """A parameter breaks its rule."""
+
+    invalid: Sequence[Mapping[str, str]]
+    where: str
+
+    code: ClassVar[str] = "request_invalid"
+    zh: ClassVar[str] = "请求参数不合规则:{where}。"
+    en: ClassVar[str] = "a parameter of the request breaks its rule: {where}."
+
+
+@dataclass(eq=False)
+class HubUnavailable(RequestError):
+    """The store or the log does not answer now."""
+
+    retry_after_seconds: float = 2
+
+    code: ClassVar[str] = "hub_unavailable"
+    zh: ClassVar[str] = "枢纽暂时无法处理请求;请稍后以相同批次号重试。"
+    en: ClassVar[str] = "the hub cannot work on the request now; try again shortly, with the same batch id."

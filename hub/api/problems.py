@@ -1,0 +1,172 @@
+"""Errors as RFC 9457 problems: one table says which status each class has; the core knows no HTTP."""
+
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from catalog import errors as catalog_errors
+from hub import errors as hub_errors
+from hub.api import errors as api_errors
+from hub.identity import errors as identity_errors
+from schemas import errors as schemas_errors
+from schemas.errors import HubError, Language
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PATH = "/v1/problems/"
+
+# The status of a class is its own or that of its nearest ancestor here. 422: understood and not acceptable.
+STATUS: Mapping[type[HubError], int] = {
+    schemas_errors.ContractError: 422,
+    schemas_errors.BatchError: 422,
+    schemas_errors.BatchIdReused: 409,
+    schemas_errors.BatchTooLarge: 413,
+    catalog_errors.CatalogError: 422,
+    catalog_errors.DatasetUnknown: 404,
+    catalog_errors.DatasetNotYours: 404,
+    catalog_errors.OrganizationUnknown: 404,
+    catalog_errors.MandateUnknown: 404,
+    catalog_errors.OrganizationExists: 409,
+    catalog_errors.DatasetExists: 409,
+    identity_errors.NotAuthenticated: 401,
+    identity_errors.TokensTaken: 409,
+    identity_errors.TokenUnknown: 404,
+    hub_errors.SettingWrong: 500,
+    hub_errors.StoreError: 503,
+    hub_errors.RegistryError: 409,
+    hub_errors.ContractVersionUnknown: 404,
+    hub_errors.DoorError: 422,
+    hub_errors.RecordUnknown: 404,
+    hub_errors.QuarantineEntryUnknown: 404,
+    api_errors.RequestError: 422,
+    api_errors.BodyTooLarge: 413,
+    api_errors.BodyTooSlow: 408,
+    api_errors.MediaTypeWrong: 415,
+    api_errors.ContentEncodingRefused: 415,
+    api_errors.ReceiptAbsent: 404,
+    api_errors.HubUnavailable: 503,
+}
+
+# What these say of files and servers is for the operator's log, not for who asks.
+CONCEALED = (hub_errors.StoreError, hub_errors.SettingWrong)
+
+_TITLES_ZH: Mapping[int, str] = {
+    400: "请求有误",
+    401: "需要身份凭证",
+    404: "不存在",
+    405: "不支持该方法",
+    408: "请求超时",
+    409: "与已有内容冲突",
+    413: "正文过大",
+    415: "不支持的格式",
+    422: "内容无法接受",
+    431: "请求头过大",
+    500: "内部错误",
+    503: "暂不可用",
+}
+
+
+class Problem(BaseModel):
+    """An error as RFC 9457 has it, with a stable code and the typed parameters of its sentence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(
+        description="Relative address of the problem's explanation.", examples=["/v1/problems/body_too_large"]
+    )
+    title: str = Field(description="The status in words.")
+    status: int
+    detail: str = Field(
+        description="What was wrong, where, and what to do, in the language of Accept-Language (zh, en)."
+    )
+    code: str = Field(description="Stable name of the problem, for programs.")
+    parameters: dict[str, Any] = Field(description="What the sentence was made from.")
+
+
+def status_of(error: type[HubError]) -> int:
+    """The status of an error class; 0 where the table knows neither it nor a family of its."""
+    return next((STATUS[family] for family in error.__mro__ if family in STATUS), 0)
+
+
+def problem_of(error: HubError, language: Language) -> Problem:
+    """An expected error in the caller's language."""
+    if isinstance(error, CONCEALED):
+        error = api_errors.HubUnavailable()
+    return problem(
+        error.code, status_of(type(error)) or 500, error.sentence(language), language, parameters=error.parameters()
+    )
+
+
+def problem(
+    code: str, status: int, detail: str, language: Language, parameters: Mapping[str, Any] | None = None
+) -> Problem:
+    """A problem from its parts."""
+    english = HTTPStatus(status).phrase
+    return Problem(
+        type=TYPE_PATH + code,
+        title=_TITLES_ZH.get(status, english) if language == "zh" else english,
+        status=status,
+        detail=detail,
+        code=code,
+        parameters=dict(parameters or {}),
+    )
+
+
+def respond(found: Problem, language: Language, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The HTTP answer of a problem."""
+    return JSONResponse(
+        found.model_dump(mode="json"),
+        status_code=found.status,
+        media_type=MEDIA_TYPE,
+        headers={"content-language": language, "vary": "accept-language", **(headers or {})},
+    )
+
+
+def headers_of(error: HubError) -> dict[str, str]:
+    """What a status obliges the answer to say beside its body."""
+    headers: dict[str, str] = {}
+    seconds = getattr(error, "retry_after_seconds", None)
+    if isinstance(error, CONCEALED):
+        seconds = api_errors.HubUnavailable.retry_after_seconds
+    if isinstance(seconds, int | float):
+        headers["retry-after"] = str(max(1, math.ceil(seconds)))
+    if isinstance(error, identity_errors.NotAuthenticated):
+        headers["www-authenticate"] = 'Bearer realm="hub"'
+    if isinstance(error, api_errors.ContentEncodingRefused):
+        headers["accept-encoding"] = "identity"
+    if isinstance(error, api_errors.MediaTypeWrong):
+        headers["accept"] = error.accepted
+    return headers
+
+
+def language_of(request: Request) -> Language:
+    """The caller's language: the first of zh and en that Accept-Language prefers, else Chinese."""
+    return preferred_language(request.headers.get("accept-language", ""))
+
+
+def preferred_language(header: str) -> Language:
+    """Read Accept-Language (RFC 9110 §12.5.4); what cannot be read counts as absent."""
+    best: tuple[float, Language] = (0.0, "zh")
+    for item in header[:500].split(","):
+        tag, _, quality = item.strip().partition(";")
+        language = tag.strip().lower().split("-")[0]
+        if language in {"zh", "en"}:
+            weight = _weight(quality)
+            if weight > best[0]:
+                best = (weight, "zh" if language == "zh" else "en")
+    return best[1]
+
+
+def _weight(quality: str) -> float:
+    name, _, value = quality.strip().partition("=")
+    if not name:
+        return 1.0
+    try:
+        weight = float(value)
+    except ValueError:
+        return 0.0
+    return weight if name.strip() == "q" and 0 <= weight <= 1 else 0.0

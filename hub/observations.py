@@ -1,0 +1,125 @@
+"""What happens in the hub, as a closed set of events. Logs and metrics subscribe; no personal data in any of them."""
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+_LOG = logging.getLogger("hub")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTaken:
+    """A batch has its receipt."""
+
+    dataset: str
+    organization: str
+    batch: str
+    received: int
+    accepted: int
+    rejected: int
+    pending: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRefused:
+    """A batch was refused whole."""
+
+    topic: str
+    partition: int
+    offset: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRepeated:
+    """A batch came again and had its receipt already."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingResolved:
+    """Records whose parents came were taken."""
+
+    dataset: str
+    taken: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionTaken:
+    """Another worker moved a position first; this one's transaction was rolled back."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLost:
+    """The store or the log does not answer; tried again after a pause."""
+
+    error: str
+    pause_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStarted:
+    """A worker reads the log."""
+
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStopped:
+    """A worker ended in order."""
+
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFailed:
+    """A request ended in an error nobody foresaw; the id is in the answer."""
+
+    id: str
+    method: str
+    route: str
+    error: str
+
+
+Observation = (
+    BatchTaken
+    | BatchRefused
+    | BatchRepeated
+    | PendingResolved
+    | PositionTaken
+    | StoreLost
+    | WorkerStarted
+    | WorkerStopped
+    | RequestFailed
+)
+
+
+def observe(event: Observation) -> None:
+    """Log one event as a JSON line."""
+    level = logging.WARNING if isinstance(event, (BatchRefused, StoreLost, RequestFailed)) else logging.INFO
+    _LOG.log(level, "%s", json.dumps({"event": type(event).__name__, **asdict(event)}, ensure_ascii=False))
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """Send the hub's log to standard error, a JSON object a line with its time."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JsonLines())
+    _LOG.handlers[:] = [handler]
+    _LOG.setLevel(level)
+    _LOG.propagate = False
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        message = record.getMessage()
+        body = message[1:-1] if message.startswith("{") else f'"message": {json.dumps(message, ensure_ascii=False)}'
+        return f'{{"at": "{at}", "level": "{record.levelname.lower()}", {body}}}'
