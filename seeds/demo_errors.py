@@ -1,0 +1,34 @@
+"""What can end the demo.
+
+DemoError
+├── CommandFailed       a command line ended with an error
+├── HubStopped          the hub ended while the demo needed it
+└── HubSilent           the hub did not get ready, or took nothing any more
+"""
+
+from collections.abc import Sequence
+
+
+class DemoError(Exception):
+    """The demo cannot go on."""
+
+
+class CommandFailed(DemoError):
+    """A command line ended with an error."""
+
+    def __init__(self, command: Sequence[str], exit_code: int, output: str) -> None:
+        super().__init__(f"{' '.join(command)}\nended with {exit_code}:\n{output.strip()}")
+
+
+class HubStopped(DemoError):
+    """The hub ended while the demo needed it."""
+
+    def __init__(self, exit_code: int, log: str) -> None:
+        super().__init__(f"the hub ended with {exit_code}; the last lines of its log:\n{log}")
+
+
+class HubSilent(DemoError):
+    """The hub did not get ready, or took nothing any more."""
+
+    def __init__(self, seconds: int, waited_for: str, log: str) -> None:
+        super().__init__(f"waited {seconds} s for {waited_for}; the last lines of the log:\n{log}")
