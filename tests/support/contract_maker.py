@@ -1,0 +1,34 @@
+"""Small contracts for tests, as their JSON text."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def contract_text(
+    fields: Mapping[str, Any],
+    *,
+    name: str = "simple",
+    key: str | None = None,
+    version_field: str | None = None,
+    geometry: tuple[str, ...] = (),
+) -> str:
+    """A contract of the fields' Avro types (without null); the first field is the key unless another is named."""
+    key = key or next(iter(fields))
+    title = {"zh": "试", "en": "test"}
+    made = [
+        {
+            "name": field,
+            "type": ["null", of],
+            "hub": {
+                "title": title,
+                "type": "C",
+                "level": 1,
+                "checks": [{"check": "required"}] if field in {key, version_field} else [],
+                **({"geometry": True} if field in geometry else {}),
+            },
+        }
+        for field, of in fields.items()
+    ]
+    hub = {"version": 1, "base": "population", "title": title, "key": [key], "version_field": version_field}
+    return json.dumps({"type": "record", "name": name, "fields": made, "hub": hub})

@@ -1,0 +1,120 @@
+"""What is written for people: every error, command, setting and task is explained, and what is promised exists."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from string import Formatter
+from types import ModuleType
+
+import pytest
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("schemas", "catalog", "connectors", "hub")
+
+
+def module_or_skip(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as missing:
+        pytest.skip(f"{missing.name} is not there yet")
+
+
+# Errors --------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def errors() -> tuple[type[Exception], ...]:
+    """Every class of the HubError family that is raised: those that have a code of their own."""
+    base = importlib.import_module("schemas.errors").HubError
+    for room in ROOMS:
+        package = importlib.import_module(room)
+        for module in pkgutil.walk_packages(package.__path__, f"{room}."):
+            if module.name.endswith("errors"):
+                importlib.import_module(module.name)
+    found: list[type[Exception]] = []
+    families = [base]
+    while families:
+        for child in families.pop().__subclasses__():
+            families.append(child)
+            if "code" in vars(child):
+                found.append(child)
+    return tuple(sorted(found, key=lambda error: error.__qualname__))
+
+
+def test_every_error_has_a_code_of_its_own():
+    codes = [vars(error)["code"] for error in errors()]
+    assert sorted(codes) == sorted(set(codes))
+    assert [code for code in codes if not re.fullmatch(r"[a-z][a-z0-9_]*", code)] == []
+
+
+def test_every_error_speaks_both_languages_about_its_own_fields():
+    wrong: list[str] = []
+    for error in errors():
+        known = set(inspect.signature(error).parameters)
+        for language in ("zh", "en"):
+            template = str(getattr(error, language))
+            named = {name.split(".")[0].split("[")[0] for _, name, _, _ in Formatter().parse(template) if name}
+            if not template or not named <= known:
+                wrong.append(f"{error.__qualname__}.{language}")
+    assert wrong == []
+
+
+def test_every_error_is_mapped_to_a_status():
+    problems = module_or_skip("hub.api.problems")
+    wrong = [error.__qualname__ for error in errors() if not 400 <= problems.status_of(error) <= 599]
+    assert wrong == []
+
+
+# Documents -----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def documents() -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")))
+
+
+def commands(command: object, name: str) -> Iterator[tuple[str, str | None]]:
+    """Every command that can be typed, with its help."""
+    if isinstance(command, TyperGroup):
+        for child_name, child in command.commands.items():
+            yield from commands(child, f"{name} {child_name}")
+    elif isinstance(command, TyperCommand) and not command.hidden:
+        yield name, command.help
+
+
+@pytest.mark.parametrize(("program", "module"), [("hub", "hub.cli"), ("connector", "connectors.cli")])
+def test_every_command_is_explained_and_documented(program: str, module: str):
+    app = typer.main.get_command(module_or_skip(module).app)
+    leaves = list(commands(app, program))
+    assert leaves
+    assert [name for name, explanation in leaves if not explanation] == []
+    assert [name for name, _ in leaves if name not in documents()] == []
+
+
+def test_every_setting_is_explained_and_documented():
+    settings = module_or_skip("hub.settings").Settings.model_fields
+    assert [name for name, field in settings.items() if not field.description] == []
+    assert [name for name in settings if f"HUB_{name.upper()}" not in documents()] == []
+
+
+def test_every_make_target_is_explained():
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z]+):", text, re.MULTILINE)
+    assert [target for target in targets if not re.search(rf"^{target}:.*## ", text, re.MULTILINE)] == []
+
+
+def test_the_lock_file_names_every_dependency_with_its_hash():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {re.split(r"[^A-Za-z0-9_-]", line)[0].lower() for line in wanted}
+    locked = set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE))
+    assert names - locked == set()
+    assert re.findall(r"^[a-z0-9-]+==[^\\\n]*$", lock, re.MULTILINE) == []

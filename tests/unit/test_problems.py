@@ -1,0 +1,104 @@
+"""Every error has a status, a sentence in the caller's language, and says nothing it should not."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from typing import get_type_hints
+
+import pytest
+
+import catalog
+import hub
+import schemas
+from hub.api import errors as api_errors
+from hub.api.problems import headers_of, preferred_language, problem_of, respond, status_of
+from hub.errors import StoreUnreachable
+from hub.identity.errors import NotAuthenticated
+from schemas.errors import BatchIdReused, HubError
+
+
+def families() -> Iterator[type[HubError]]:
+    for room in (schemas, catalog, hub):
+        for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+            if module.name.endswith("errors"):
+                importlib.import_module(module.name)
+    waiting: list[type[HubError]] = [HubError]
+    while waiting:
+        for error in waiting.pop().__subclasses__():
+            waiting.append(error)
+            yield error
+
+
+def an_instance(error: type[HubError]) -> HubError:
+    hints = get_type_hints(error)
+    given = {"int": 7, "float": 7.0, "str": "x"}
+    values = {
+        name: given.get(getattr(hints[name], "__name__", ""), "x" if "str" in str(hints[name]) else [])
+        for name in inspect.signature(error).parameters
+    }
+    return error(**values)
+
+
+ALL = sorted({error for error in families() if "code" in vars(error)}, key=lambda error: error.__qualname__)
+
+
+@pytest.mark.parametrize("error", ALL, ids=lambda error: error.__name__)
+def test_every_error_is_a_problem_in_both_languages(error: type[HubError]):
+    assert 400 <= status_of(error) <= 599
+    for language in ("zh", "en"):
+        found = problem_of(an_instance(error), language)
+        assert found.status == (503 if found.code == "hub_unavailable" else status_of(error))
+        assert "{" not in found.detail
+        assert found.type == f"/v1/problems/{found.code}"
+
+
+def test_an_error_of_an_unknown_family_has_no_status():
+    class Stray(HubError):
+        pass
+
+    assert status_of(Stray) == 0
+
+
+def test_the_same_id_for_other_bytes_is_a_conflict_not_a_mistake_in_the_batch():
+    assert status_of(BatchIdReused) == 409
+
+
+def test_what_the_store_says_of_its_server_is_not_told():
+    found = problem_of(StoreUnreachable(server="db.internal:5432/hub", problem="password failed for user hub"), "en")
+    assert (found.status, found.code) == (503, "hub_unavailable")
+    assert "db.internal" not in found.model_dump_json()
+    assert "password" not in found.model_dump_json()
+
+
+def test_a_problem_says_when_to_come_back_and_how_to_sign_in():
+    assert headers_of(api_errors.HubUnavailable(retry_after_seconds=0.2))["retry-after"] == "1"
+    assert headers_of(StoreUnreachable(server="", problem=""))["retry-after"] == "2"
+    assert headers_of(NotAuthenticated())["www-authenticate"].startswith("Bearer")
+    assert headers_of(api_errors.ContentEncodingRefused()) == {"accept-encoding": "identity"}
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "zh"),
+        ("en", "en"),
+        ("en-GB,en;q=0.9", "en"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("en;q=0.3, zh;q=0.7", "zh"),
+        ("fr, en;q=0.5", "en"),
+        ("fr", "zh"),
+        ("en;q=nonsense", "zh"),
+        ("en;q=2", "zh"),
+        ("en;q=0", "zh"),
+        ("*" * 100_000, "zh"),
+    ],
+)
+def test_the_language_is_the_one_the_caller_prefers(header: str, language: str):
+    assert preferred_language(header) == language
+
+
+def test_a_problem_names_its_language():
+    answer = respond(problem_of(NotAuthenticated(), "en"), "en")
+    assert answer.headers["content-language"] == "en"
+    assert answer.headers["content-type"] == "application/problem+json"
