@@ -13,10 +13,10 @@ BENCH ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench nightly lock clean
+.PHONY: help install demo test check format bench nightly reference lock clean
 
 help: ## list the tasks
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
 
 install: $(STAMP) ## create .venv and install the locked packages, checked by hash; instant when nothing changed
 	@echo "install: .venv is up to date with requirements.lock"
@@ -43,6 +43,9 @@ bench: $(STAMP) ## measure (BENCH=way-in, or all); the last line of each is one 
 nightly: $(STAMP) ## what takes too long for every change: files of many gigabytes
 	@$(BIN)/pytest tests/nightly $(ARGS)
 
+reference: $(STAMP) ## write docs/reference.md from the code
+	@$(BIN)/python tests/support/reference_document.py
+
 lock: $(STAMP) ## resolve pyproject.toml into requirements.lock again
 	@$(BIN)/uv pip compile --quiet --upgrade --extra dev --universal --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header pyproject.toml --output-file requirements.lock
@@ -62,7 +65,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "install: packages of requirements.lock, each checked by its hash"
 	@awk '/^uv==/ { found = 1 } found; found && !/\\$$/ { exit }' requirements.lock > .venv/uv.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock || \
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock || \
 	  { echo "install: uv could not, pip tries"; \
 	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; }
 	@echo "install: the project itself, editable"

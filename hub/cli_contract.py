@@ -20,9 +20,7 @@ dataset = typer.Typer(help="Datasets: whose records follow which contract.", no_
 
 @contract.command("register")
 def register_contract(
-    file: Annotated[
-        Path | None, typer.Argument(exists=True, dir_okay=False, allow_dash=True, help="Contract file; - reads input.")
-    ] = None,
+    file: Annotated[str | None, typer.Argument(metavar="FILE", help="Contract file; - reads standard input.")] = None,
     compatibility: Annotated[
         Mode | None, typer.Option(help="What every later version is held to; as the version before by default.")
     ] = None,
@@ -105,8 +103,13 @@ def list_datasets(as_json: AsJson = False) -> None:
     show_rows([asdict(one) for one in found], as_json=as_json)
 
 
-def _text_of(file: Path) -> str:
-    return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+def _text_of(file: str) -> str:
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{file}: not UTF-8 at byte {error.start}") from error
 
 
 def _registered(one: Registered) -> dict[str, object]:

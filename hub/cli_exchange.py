@@ -17,9 +17,8 @@ from hub.exchange import quarantine as quarantine_rows
 from hub.exchange.apply.erase import erase as erase_record
 from hub.exchange.apply.target import Target
 from hub.exchange.receipt import read_receipt
-from hub.exchange.registry_store import find_contract
+from hub.exchange.registry_store import contract_of
 from hub.terminal import AsJson, say, show_json, show_rows, transaction
-from schemas.contract import parse_contract
 
 receipt = typer.Typer(help="Receipts: what became of a batch.", no_args_is_help=True)
 quarantine = typer.Typer(help="Rejected records that wait to be corrected.", no_args_is_help=True)
@@ -92,7 +91,7 @@ def erase(
     """Erase a record with all it said before, from tables and quarantine. A salted commitment stays."""
     with transaction() as conn:
         found = _dataset(conn, dataset)
-        contract = parse_contract(find_contract(conn, found.contract, found.contract_version).source)
+        contract = contract_of(conn, found)
         if len(key) != len(contract.key):
             raise typer.BadParameter(f"the key has {len(contract.key)} parts: {', '.join(contract.key)}")
         erased = erase_record(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hub.main import kept_store, run_worker, serve
+from hub.main import kept_store, run_worker
 from hub.settings import Settings
 from hub.store.migrate import migrate
 from hub.supervise import Child, end_with_input, stop_signals, supervise
@@ -21,6 +21,8 @@ def serve_command(
     supervised: Supervised = False,
 ) -> None:
     """Run the HTTP door until Ctrl-C."""
+    from hub.api.serve import serve
+
     if supervised:
         end_with_input()
     serve(settings_of(host=host, port=port), tell)

@@ -4,12 +4,16 @@ from dataclasses import asdict
 
 import typer
 
+from catalog import store as catalog_store
+from hub.exchange.apply.target import Target
+from hub.exchange.registry_store import contract_of
 from hub.main import cluster_of, opened_store
+from hub.release.content import content_digest
 from hub.store.cluster import Cluster
 from hub.store.connect import server_name
 from hub.store.migrate import migrate
 from hub.supervise import stop_signals
-from hub.terminal import AsJson, say, settings_of, show_json, show_rows, tell
+from hub.terminal import AsJson, say, settings_of, show_json, show_rows, tell, transaction
 
 store = typer.Typer(help="The store: PostgreSQL with PostGIS.", no_args_is_help=True)
 
@@ -64,6 +68,17 @@ def migrate_store(as_json: AsJson = False) -> None:
         say(f"已执行:{', '.join(applied)}", f"applied: {', '.join(applied)}")
     else:
         say("表结构已是最新。", "the tables are up to date.")
+
+
+@store.command("digest")
+def digest_store(as_json: AsJson = False) -> None:
+    """Show one SM3 over what each dataset holds: two stores with the same content show the same digests."""
+    with transaction() as conn:
+        rows = [
+            {"dataset": one.id, "sm3": content_digest(conn, [Target(one.id, contract_of(conn, one))])}
+            for one in catalog_store.list_datasets(conn)
+        ]
+    show_rows(rows, as_json=as_json)
 
 
 def _own_cluster() -> Cluster | None:

@@ -1,34 +1,35 @@
-"""The composition root: reads nothing by itself, but from settings builds store, log, door, API and worker.
+"""The composition root: reads nothing by itself, but from settings builds store, log and worker.
 
-Nobody else knows which adapter stands behind a port.
+Nobody else knows which adapter stands behind a port. The API is put together in ``hub.api.serve``, from the parts that
+are built here, so that commands need not wait for a web framework to load.
 """
 
+import os
 import socket
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-import uvicorn
-
-from hub.api.app import THREADS, create_app
-from hub.api.dependencies import Parts
-from hub.api.protocol import BoundedProtocol
-from hub.api.waiting import ReceiptListener, Waiting
-from hub.errors import SettingWrong, StoreUnreachable
-from hub.exchange.door import Door
-from hub.identity.organization_tokens import OrganizationTokens
-from hub.observations import log_to_stderr
+from hub.errors import StoreUnreachable
+from hub.exchange.apply.batch import SESSION_SETTINGS, Apply
+from hub.exchange.decoder import Decoder
+from hub.exchange.embedded_log import EmbeddedLog
+from hub.exchange.intake import Intake
+from hub.exchange.log import Log
+from hub.exchange.position import StoredPositions
+from hub.exchange.retention import sweeping
+from hub.exchange.worker import GROUP, Worker, keep_working
+from hub.observations import WorkerStarted, WorkerStopped, log_to_stderr, observe
 from hub.settings import Settings
 from hub.store.cluster import Cluster
-from hub.store.connect import connect, pool
+from hub.store.connect import connect
 from hub.store.migrate import migrate
-from hub.supervise import stop_signals
+from schemas.batch import Limits
 
 Tell = Callable[[str], None]
 CLUSTER_FOLDER = "postgres"
-KEEP_ALIVE_SECONDS = 30
-GRACE_SECONDS = 10
+INFLATED_TO_BYTES = 16  # what a batch may decompress to
 
 
 def utc_now() -> datetime:
@@ -84,73 +85,68 @@ def kept_store(settings: Settings, tell: Tell) -> Generator[KeptStore]:
 # Log -----------------------------------------------------------------------------------------------------------------
 
 
+@contextmanager
+def opened_log(settings: Settings, url: str) -> Generator[Log]:
+    """The log, while it is used."""
+    with closing(EmbeddedLog(url, backlog_bytes_max=int(settings.log_backlog_bytes_max))) as log:
+        yield log
+
+
 def ready_topic(settings: Settings, topic: str, tell: Tell) -> None:
     """Make a dataset's topic in the log; nothing happens where it is there."""
     with opened_store(settings, tell) as url, opened_log(settings, url) as log:
         log.ensure_topic(topic, settings.log_partitions)
 
 
-# API -----------------------------------------------------------------------------------------------------------------
+# Worker --------------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def opened_parts(settings: Settings, url: str) -> Generator[Parts]:
-    """What the API is made of, while it runs."""
-    with pool(url, "hub api", size=THREADS) as connections, opened_log(settings, url) as log:
-        waiting = Waiting(settings.waiting_max)
-        yield Parts(
-            settings=settings,
-            pool=connections,
-            identity=OrganizationTokens(connections),
-            door=Door(connections, log, settings.hub_id, settings.batch_records_max),
-            waiting=waiting,
-            listener=ReceiptListener(url, waiting),
-            clock=utc_now,
-        )
-
-
-def serve(settings: Settings, tell: Tell) -> None:
-    """Run the HTTP door until SIGINT or SIGTERM; requests under way are answered first."""
+def run_worker(settings: Settings, tell: Tell, stopping: Callable[[], bool]) -> None:
+    """Verify, decode, check and apply until told to stop, through any loss of the store."""
     log_to_stderr()
-    # uvicorn raises the signals again when it has ended; here they must not end the process before the store is left.
-    with (
-        stop_signals() as stopping,
-        bound_socket(settings) as listening,
-        opened_store(settings, tell) as url,
-        opened_parts(settings, url) as parts,
-    ):
-        host, port = listening.getsockname()[:2]
-        tell(f"listening on http://{host}:{port}/v1")
-        if not stopping.is_set():
-            server_of(parts).run(sockets=[listening])
+    with kept_store(settings, tell) as store:
+        migrate(store.url)
 
+        @contextmanager
+        def opened() -> Generator[Worker]:
+            store.look_after()
+            with opened_worker(settings, store.url) as worker:
+                yield worker
 
-def server_of(parts: Parts) -> uvicorn.Server:
-    """Uvicorn over the application, quiet: the hub logs what happens itself."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            create_app(parts),
-            loop="uvloop",
-            http=BoundedProtocol,
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-    )
+        keep_working(opened, stopping)
 
 
 @contextmanager
-def bound_socket(settings: Settings) -> Generator[socket.socket]:
-    """The door's address, taken before anything is started."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        listening = socket.create_server((settings.host, settings.port), family=family, backlog=512)
-    except OSError as error:
-        where = f"{settings.host}:{settings.port}"
-        raise SettingWrong(setting="HUB_PORT", problem=f"{where}: {error.strerror or error}") from error
-    with listening:
-        yield listening
+def opened_worker(settings: Settings, url: str) -> Generator[Worker]:
+    """One worker with all it is made of, while it runs. Made and used by one thread.
+
+    Its sessions are in autocommit: where one that is not has only read, a transaction is open, and every block meant
+    to be a transaction would be a savepoint in it that never commits.
+    """
+    member = f"{socket.gethostname()}-{os.getpid()}"
+    with ExitStack() as parts:
+        writer = parts.enter_context(closing(connect(url, "hub worker", autocommit=True, settings=SESSION_SETTINGS)))
+        reader = parts.enter_context(closing(connect(url, "hub worker reads", autocommit=True)))
+        log = parts.enter_context(opened_log(settings, url))
+        consumer = parts.enter_context(closing(log.consumer(GROUP, member, StoredPositions(reader))))
+        decoder = parts.enter_context(closing(decoder_of(settings)))
+        parts.enter_context(sweeping(log, timedelta(hours=settings.log_retention_hours), utc_now))
+        apply = Apply(writer, close_share_max=settings.keys_close_share_max)
+        observe(WorkerStarted(member))
+        yield Worker(writer, log.name, consumer, Intake(reader, settings.hub_id), decoder, apply)
+        observe(WorkerStopped(member))
+
+
+def decoder_of(settings: Settings) -> Decoder:
+    """A decoding child within the settings' limits."""
+    bytes_max = int(settings.batch_bytes_max)
+    limits = Limits(
+        bytes_max=bytes_max,
+        records_max=settings.batch_records_max,
+        inflated_bytes_max=INFLATED_TO_BYTES * bytes_max,
+    )
+    return Decoder(
+        limits,
+        memory_bytes_max=int(settings.decoder_memory_bytes_max),
+        seconds_max=settings.decoder_seconds_max,
+    )

@@ -50,7 +50,7 @@ class Settings(BaseSettings):
         default=168, ge=1, description="How long the log keeps messages that every group has read."
     )
     log_backlog_bytes_max: ByteSize = Field(
-        default=ByteSize(GIB), ge=MIB, description="Unread bytes of a topic beyond which the door answers 429."
+        default=ByteSize(GIB), ge=MIB, description="Unread bytes of a topic beyond which the door answers 503."
     )
     batch_bytes_max: ByteSize = Field(
         default=ByteSize(4 * MIB), ge=KIB, le=64 * MIB, description="Largest container file of a batch."

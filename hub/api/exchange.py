@@ -27,6 +27,7 @@ router = APIRouter(prefix="/v1/exchange", tags=["exchange"])
 PAGE_ENTRIES_MAX = 1_000
 BIGINT_MAX = 2**63 - 1
 
+EntryId = Annotated[int, Query(ge=1, le=BIGINT_MAX)]
 DatasetPath = Annotated[
     str, Path(description="Dataset id, as in 420000.resident.", pattern=r"^[0-9]{6}\.[a-z][a-z0-9_]{0,40}$")
 ]
@@ -139,11 +140,16 @@ async def hand_in_batch(
     operation: Annotated[
         Literal["upsert", "delete"], Query(description="Of NDJSON or JSON; a container file's envelope says its own.")
     ] = "upsert",
+    replays: Annotated[
+        list[EntryId] | None,
+        Query(max_length=PAGE_ENTRIES_MAX, description="Quarantine entries of yours that this batch corrects."),
+    ] = None,
 ) -> JSONResponse:
     """Answers 202 once the batch is durable in the log: from then on it takes effect, once, whatever fails.
 
     The same batch again, id and digest, has the same receipt; the same id with other content is refused. With
-    `Prefer: wait=N` the answer is the receipt itself if it is there within N seconds.
+    `Prefer: wait=N` the answer is the receipt itself if it is there within N seconds. Entries named by `replays` close
+    when the batch is taken: their corrected records are accepted, or wait under entries of their own.
     """
     media_type = media_type_of(request)
     length = length_of(request, int(parts.settings.batch_bytes_max))
@@ -151,7 +157,7 @@ async def hand_in_batch(
     given = given_envelope(request, media_type)
     if given is not None:
         parts.door.check_envelope(caller, found, given, length, parts.clock())
-    handing = Handing(request, parts, caller, found, media_type, given, operation)
+    handing = Handing(request, parts, caller, found, media_type, given, operation, tuple(replays or ()))
     seconds = wait_seconds_of(request, parts.settings.wait_seconds_max)
     with ExitStack() as places:
         handed, event = await _append(handing, places, wanted=seconds > 0)
@@ -174,7 +180,7 @@ async def _append(handing: Handing, places: ExitStack, *, wanted: bool) -> tuple
         envelope, container = await run_in_threadpool(batch_of, handing, body)
         # The place is taken before the append: no receipt can slip by.
         event = places.enter_context(parts.waiting.place(envelope.organization, envelope.batch, wanted=wanted))
-        return await run_in_threadpool(parts.door.hand_in, handing.dataset, envelope, container), event
+        return await run_in_threadpool(parts.door.hand_in, handing.dataset, envelope, container, handing.replays), event
 
 
 async def _receipt_within(seconds: float, handing: Handing, batch: UUID, event: asyncio.Event) -> Receipt | None:

@@ -45,6 +45,7 @@ class Handing:
     media_type: str
     given: Envelope | None
     operation: Literal["upsert", "delete"]
+    replays: tuple[int, ...] = ()
 
 
 def batch_of(handing: Handing, body: bytes) -> tuple[Envelope, bytes]:

@@ -42,6 +42,8 @@ STATUS: Mapping[type[HubError], int] = {
     hub_errors.DoorError: 422,
     hub_errors.RecordUnknown: 404,
     hub_errors.QuarantineEntryUnknown: 404,
+    hub_errors.DecoderUnusable: 503,
+    hub_errors.LogError: 503,
     api_errors.RequestError: 422,
     api_errors.BodyTooLarge: 413,
     api_errors.BodyTooSlow: 408,
@@ -52,7 +54,16 @@ STATUS: Mapping[type[HubError], int] = {
 }
 
 # What these say of files and servers is for the operator's log, not for who asks.
-CONCEALED = (hub_errors.StoreError, hub_errors.SettingWrong)
+CONCEALED = (
+    hub_errors.StoreError,
+    hub_errors.SettingWrong,
+    hub_errors.DecoderUnusable,
+    hub_errors.LogUnavailable,
+    hub_errors.PositionLost,
+    hub_errors.PositionOutOfRange,
+    hub_errors.TopicUnknown,
+)
+RETRY_AFTER_SECONDS = 2  # of a 503 that names no time of its own
 
 _TITLES_ZH: Mapping[int, str] = {
     400: "请求有误",
@@ -130,8 +141,8 @@ def headers_of(error: HubError) -> dict[str, str]:
     """What a status obliges the answer to say beside its body."""
     headers: dict[str, str] = {}
     seconds = getattr(error, "retry_after_seconds", None)
-    if isinstance(error, CONCEALED):
-        seconds = api_errors.HubUnavailable.retry_after_seconds
+    if seconds is None and status_of(type(error)) == HTTPStatus.SERVICE_UNAVAILABLE:
+        seconds = RETRY_AFTER_SECONDS
     if isinstance(seconds, int | float):
         headers["retry-after"] = str(max(1, math.ceil(seconds)))
     if isinstance(error, identity_errors.NotAuthenticated):

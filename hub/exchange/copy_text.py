@@ -1,5 +1,6 @@
 """A frame as rows of PostgreSQL's COPY text format."""
 
+import io
 import json
 
 import polars as pl
@@ -27,8 +28,9 @@ def copy_text(frame: pl.DataFrame, contract: Contract) -> bytes:
 
 
 def _write(frame: pl.DataFrame) -> bytes:
-    text = frame.write_csv(separator="\t", null_value="\\N", quote_style="never", include_header=False)
-    return text.encode()
+    text = io.BytesIO()  # bytes all the way: a str of the same text would be decoded only to be encoded again
+    frame.write_csv(text, separator="\t", null_value="\\N", quote_style="never", include_header=False)
+    return text.getvalue()
 
 
 def _escaped(name: str) -> pl.Expr:

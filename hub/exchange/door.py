@@ -4,7 +4,7 @@ A batch may be refused, in this order: the caller (identity), the dataset, the e
 against the envelope, the batch id. Then it is appended and acknowledged. Records are looked at by the worker alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,9 +20,10 @@ from hub.errors import BatchOfOtherHub, ContractVersionUnknown, CutAtAhead, Enve
 from hub.exchange import door_store
 from hub.exchange.intake import CUT_AT_AHEAD_MAX, HEADER
 from hub.exchange.log import Log
-from hub.exchange.quarantine import Entry, list_open
+from hub.exchange.quarantine import Entry, list_open, name_replay
 from hub.exchange.receipt import Receipt, read_receipt
 from hub.exchange.registry_store import find_contract
+from hub.exchange.worker import GROUP
 from hub.identity.port import Caller
 from schemas.batch import verify
 from schemas.contract import Contract, parse_contract
@@ -95,12 +96,19 @@ class Door:
         if envelope.cut_at > now + CUT_AT_AHEAD_MAX:
             raise CutAtAhead(seconds=int(CUT_AT_AHEAD_MAX.total_seconds()))
 
-    def hand_in(self, dataset: Dataset, envelope: Envelope, container: bytes) -> HandedIn:
+    def hand_in(self, dataset: Dataset, envelope: Envelope, container: bytes, replays: Sequence[int] = ()) -> HandedIn:
         """Make a batch durable; one that came before under its id is not appended again once it has its receipt.
+
+        Args:
+            dataset: as ``dataset`` found it.
+            envelope: checked against the request.
+            container: the container file's bytes.
+            replays: waiting quarantine entries that the batch corrects; they close when it is taken.
 
         Raises:
             BatchError: the bytes are not what the envelope says.
             BatchIdReused: the id stands for other bytes.
+            QuarantineEntryUnknown: a replayed entry is none of this dataset's that waits.
             LogFull, LogUnavailable, OutcomeUnknown: not acknowledged; the same batch may be sent again.
         """
         verify(envelope, container)
@@ -111,6 +119,9 @@ class Door:
             if receipt.sm3 != envelope.sm3:
                 raise BatchIdReused(batch=str(batch))
             return HandedIn(envelope.organization, batch, receipt)
+        if replays:
+            with self._pool.connection() as conn:
+                name_replay(conn, envelope.organization, dataset.id, batch, replays)
         self._log.append(dataset.topic, str(batch), {HEADER: envelope.to_bytes()}, container)
         return HandedIn(envelope.organization, batch, None)
 
@@ -141,6 +152,7 @@ class Door:
             now = door_store.standing(conn, found.id)
         if now is None:
             raise DatasetUnknown(dataset=dataset)
+        waiting = sum(one.messages for one in self._log.lag(GROUP, found.topic))
         last = {"batch": now.last_batch, "status": now.last_status}
         return {
             "dataset": found.id,
@@ -156,6 +168,7 @@ class Door:
             "received": now.received,
             "rejected": now.rejected,
             "quarantine": {"open": now.quarantine_open, "pending": now.quarantine_pending},
+            "lag": waiting,
             "last_taken_at": now.last_taken_at.isoformat() if now.last_taken_at else None,
             "last_receipt": last if now.last_batch else None,
         }

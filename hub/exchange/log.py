@@ -9,13 +9,13 @@ Words:
 - **Append** is durable when it returns. It is never part of a database transaction. `LogFull` and `LogUnavailable` mean
   that nothing was appended; after `OutcomeUnknown` the message may be there. Repeating an append may make a second
   message: who reads must know repeats by what they hold.
-- Consumers of one **group** share the partitions, each partition with at most one of them; groups do not see each other.
-  The **assignment** may change between any two polls, and a partition may be taken from a consumer that still works on
-  what it read of it. So delivery is at least once, and the store decides: it keeps the group's **position** (the offset
-  of the next message to read) in each partition, moves it in the transaction that takes the messages, and only from
-  where the mover believes it to be (`hub.exchange.position`).
+- Consumers of one **group** share the partitions, each partition with at most one of them; groups do not see each
+  other. The **assignment** may change between any two polls, and a partition may be taken from a consumer that still
+  works on what it read of it. So delivery is at least once, and the store decides: it keeps the group's **position**
+  (the offset of the next message to read) in each partition, moves it in the transaction that takes the messages, and
+  only from where the mover believes it to be (`hub.exchange.position`).
 - **Lag** is what lies between a group's position and a partition's end. Topics push back (`LogFull`) when the lag of
-  the slowest group holds too many bytes.
+  the slowest group holds too many bytes; where no group is known, all that the topic holds is unread.
 - **Retention** forgets messages that are old and that every known group has read; `first_offset` rises. Reading below
   it is `PositionOutOfRange`, never a silent gap.
 - **Replay** is reading from an earlier offset: `Consumer.seek`, or a moved position; `Log.offset_at` finds an offset by
@@ -179,8 +179,8 @@ class Log(Protocol):
         """
         ...
 
-    def lag(self, group: str) -> Sequence[Lag]:
-        """What a group has still to read, by topic and partition."""
+    def lag(self, group: str, topic: str | None = None) -> Sequence[Lag]:
+        """What a group has still to read, by topic and partition; of one topic where it is named."""
         ...
 
     def sweep(self, before: datetime) -> int:

@@ -7,7 +7,7 @@ rolled back, and nothing of what it did is seen.
 
 from psycopg import Connection
 
-from hub.log_errors import PositionLost
+from hub.errors import PositionLost
 
 
 def read(conn: Connection, log: str, topic: str, incarnation: str, partition: int, group: str) -> int:
@@ -58,8 +58,7 @@ def advance(
             },
         ).rowcount
     if done != 1:
-        found = read(conn, log, topic, incarnation, partition, group)
-        raise PositionLost(topic=topic, partition=partition, group=group, expected=expected, found=found)
+        raise PositionLost(topic=topic, partition=partition)
 
 
 def reset(conn: Connection, log: str, topic: str, incarnation: str, partition: int, group: str, following: int) -> None:

@@ -5,6 +5,7 @@ reason, or by erasure; a pending one also when its parents have come. An entry w
 when it arrives is closed at once: so the open entries do not depend on the order in which batches came.
 """
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from psycopg import Connection, sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from hub.errors import QuarantineEntryUnknown
 from hub.exchange.apply.target import Target
 from hub.exchange.prepared import Rejected
 
@@ -128,14 +130,20 @@ def has_open(conn: Connection, dataset: str) -> bool:
     return row is not None
 
 
-def close_overtaken(conn: Connection, target: Target, taken: datetime, *, receipts: Sequence[int] | None) -> None:
+def close_overtaken(
+    conn: Connection, target: Target, taken: datetime, *, receipts: Sequence[int] | None, delete: bool = False
+) -> None:
     """Close waiting entries whose key now has a higher version in current.
+
+    A delete wins over every record of its own version, so it also ends the conflicts among them: had it come first,
+    there would have been none.
 
     Args:
         conn: the apply transaction.
         target: the dataset.
         taken: time of closing.
         receipts: look only at entries just put under these receipts; None: at those whose key is in staging.
+        delete: staging holds deletes.
     """
     if receipts is None:
         # Hash join for once: both sides are scanned whole, and staging has no index.
@@ -143,7 +151,10 @@ def close_overtaken(conn: Connection, target: Target, taken: datetime, *, receip
         condition = sql.SQL(" FROM {staging} s WHERE q.key = {key} AND (q.version IS NULL OR {higher})").format(
             staging=target.staging,
             key=target.key_text("s"),
-            higher=sql.SQL("(s._version, s._row) > (q.version, q.version_row)"),
+            higher=sql.SQL(
+                "(s._version, s._row) >= (q.version, q.version_row) AND"
+                " ((s._version, s._row) > (q.version, q.version_row) OR {delete} AND q.codes = 'conflict:')"
+            ).format(delete=sql.Literal(delete)),
         )
     else:
         condition = sql.SQL(
@@ -179,12 +190,44 @@ def list_open(conn: Connection, organization: str, dataset: str, limit: int, aft
         ).fetchall()
 
 
-def close_by_hand(conn: Connection, entry: int, note: str, *, replay: bool = False) -> bool:
+def name_replay(conn: Connection, organization: str, dataset: str, batch: uuid.UUID, entries: Sequence[int]) -> None:
+    """Write down which waiting entries a batch replays, before it is appended.
+
+    Raises:
+        QuarantineEntryUnknown: an entry is not one of this dataset's, or waits no more.
+    """
+    rows = conn.execute(
+        "SELECT id FROM quarantine WHERE id = ANY(%s) AND organization = %s AND dataset = %s AND state <> 'closed'",
+        [list(entries), organization, dataset],
+    ).fetchall()
+    unknown = sorted({*entries} - {int(row[0]) for row in rows})
+    if unknown:
+        raise QuarantineEntryUnknown(entry=unknown[0])
+    conn.execute(
+        "INSERT INTO quarantine_replay (organization, batch, entry) SELECT %s, %s, unnest(%s::bigint[])"
+        " ON CONFLICT DO NOTHING",
+        [organization, batch, list(entries)],
+    )
+
+
+def close_replayed(conn: Connection, organization: str, batch: str, taken: datetime) -> None:
+    """Close what a batch replays: its records are accepted, or wait under entries of their own."""
+    closed = conn.execute(
+        "UPDATE quarantine q SET state = 'closed', closed_at = %s, closed_by = 'replay', closed_note = %s"
+        " FROM quarantine_replay r WHERE r.organization = %s AND r.batch = %s AND q.id = r.entry"
+        " AND q.state <> 'closed' RETURNING q.id",
+        [taken, batch, organization, batch],
+    ).fetchall()
+    if closed:
+        conn.execute("DELETE FROM pending_reference WHERE quarantine = ANY(%s)", [[row[0] for row in closed]])
+
+
+def close_by_hand(conn: Connection, entry: int, note: str) -> bool:
     """Close one waiting entry with a reason; False when it was not waiting."""
     closed = conn.execute(
-        "UPDATE quarantine SET state = 'closed', closed_at = now(), closed_by = %s, closed_note = %s"
+        "UPDATE quarantine SET state = 'closed', closed_at = now(), closed_by = 'hand', closed_note = %s"
         " WHERE id = %s AND state <> 'closed'",
-        ["replay" if replay else "hand", note, entry],
+        [note, entry],
     ).rowcount
     conn.execute("DELETE FROM pending_reference WHERE quarantine = %s", [entry])
     return closed == 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal
 
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
@@ -116,14 +116,14 @@ class Tally:
         return "partial" if self.rejected or self.pending else "accepted"
 
 
-_COLUMNS = ", ".join(column.name for column in fields(Receipt))
+_COLUMNS = sql.SQL(", ").join(sql.Identifier(column.name) for column in fields(Receipt))
 
 
 def read_receipt(conn: Connection, organization: str, batch: uuid.UUID) -> Receipt | None:
     """The receipt of an organization's batch, if it has been taken."""
     with conn.cursor(row_factory=class_row(Receipt)) as cursor:
         return cursor.execute(
-            f"SELECT {_COLUMNS} FROM receipt WHERE organization = %s AND batch = %s",  # noqa: S608 - a closed list of columns
+            sql.SQL("SELECT {} FROM receipt WHERE organization = %s AND batch = %s").format(_COLUMNS),
             [organization, batch],
         ).fetchone()
 

@@ -160,6 +160,11 @@ def contract_source(conn: Connection, name: str, version: int) -> str | None:
     return None if row is None else str(row[0])
 
 
+def contract_of(conn: Connection, dataset: Dataset) -> Contract:
+    """The version of its contract that a dataset's tables hold the columns of."""
+    return parse_contract(find_contract(conn, dataset.contract, dataset.contract_version).source)
+
+
 def register_dataset(
     conn: Connection,
     dataset: str,

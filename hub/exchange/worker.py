@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from psycopg import Connection, OperationalError
 from psycopg.errors import DeadlockDetected
 
-from hub.errors import LogUnavailable, PositionLost
+from hub.errors import LogUnavailable, PositionLost, StoreError
 from hub.exchange import position
 from hub.exchange.apply.batch import Applied, Apply, Work
 from hub.exchange.apply.ready import apply_ready, datasets_with_ready
@@ -40,6 +40,7 @@ GROUP_BATCHES_MAX = 64
 POLL_BYTES_MAX = 16 * 1024 * 1024
 TICK_SECONDS = 0.5
 PAUSE_SECONDS_MAX = 5.0
+DEADLOCKS_MAX = 4
 
 Stopping = Callable[[], bool]
 PartitionKey = tuple[str, str, int]
@@ -52,9 +53,26 @@ class _InHand:
     message: Message
     admitted: Admitted
 
+    @property
+    def decodes(self) -> bool:
+        """Whether the child has, or is to have, a look at it."""
+        return self.admitted.refusal is None and self.admitted.target is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    """A message ready for the store: a batch, or None for one that can have no receipt of its own."""
+
+    message: Message
+    work: Work | None
+    prepared: Prepared
+
 
 class Worker:
-    """One consumer, one connection, one decoding child. Not shared between threads."""
+    """One consumer, one connection, one decoding child. Not shared between threads.
+
+    The connection is in autocommit: every block that opens a transaction then is one, and commits.
+    """
 
     def __init__(
         self, conn: Connection, log_name: str, consumer: Consumer, intake: Intake, decoder: Decoder, apply: Apply
@@ -88,13 +106,12 @@ class Worker:
 
     def _work_off(self, messages: Sequence[Message]) -> int:
         done = 0
-        # Delivery is at least once: what this worker has committed already is passed over.
-        fresh = [message for message in messages if message.offset >= self._positions.get(_partition(message), 0)]
+        fresh = self._fresh(messages)
         self._waiting.extend(_InHand(message, self._intake.admit(message)) for message in fresh)
-        group: list[Work] = []
+        group: list[_Finished] = []
         while self._waiting or self._submitted:
             self._fill_child()
-            group.append(self._next_work())
+            group.append(self._next_finished())
             self._fill_child()
             last = not (self._waiting or self._submitted)
             if last or _full(group):
@@ -105,60 +122,77 @@ class Worker:
             self._take_ready()
         return done
 
+    def _fresh(self, messages: Sequence[Message]) -> list[Message]:
+        """What goes on from the positions this worker counts on; the rest of an at-least-once delivery is passed over.
+
+        Raises:
+            PositionLost: between a position and what came lies something else: the position was moved meanwhile.
+        """
+        following = dict(self._positions)
+        fresh: list[Message] = []
+        for message in messages:
+            key = _partition(message)
+            if key not in following:
+                self._positions[key] = following[key] = position.read(self._conn, self._log_name, *key, GROUP)
+            if message.offset > following[key]:
+                raise PositionLost(topic=message.topic, partition=message.partition)
+            if message.offset == following[key]:
+                following[key] += 1
+                fresh.append(message)
+        return fresh
+
     def _fill_child(self) -> None:
         while self._waiting and len(self._submitted) < 2:  # noqa: PLR2004 - one being decoded, one behind it
             in_hand = self._waiting.popleft()
-            admitted = in_hand.admitted
-            if admitted.refusal is None and admitted.target is not None and admitted.envelope is not None:
+            if in_hand.decodes:
+                admitted = in_hand.admitted
                 self._decoder.submit(
                     admitted.contract_source, admitted.envelope_bytes, in_hand.message.value, datetime.now(UTC)
                 )
             self._submitted.append(in_hand)
 
-    def _next_work(self) -> Work:
+    def _next_finished(self) -> _Finished:
         in_hand = self._submitted.popleft()
         admitted = in_hand.admitted
-        if admitted.refusal is None and admitted.target is not None and admitted.envelope is not None:
-            return Work(in_hand.message, admitted.envelope, admitted.target, self._decoder.result())
-        refused = Prepared(received=0, refusal=admitted.refusal)
-        return Work(in_hand.message, admitted.envelope, admitted.target, refused)
+        prepared = self._decoder.result() if in_hand.decodes else Prepared(received=0, refusal=admitted.refusal)
+        work = None
+        if admitted.envelope is not None:
+            work = Work(in_hand.message, admitted.envelope, admitted.target, prepared)
+        return _Finished(in_hand.message, work, prepared)
 
-    def _commit(self, group: Sequence[Work]) -> None:
-        targets = [work.target for work in group if work.target is not None]
-        self._apply.prepare_staging(targets)
-        for attempt in range(5):
-            try:
-                applied = self._in_one_transaction(group)
-                break
-            except DeadlockDetected:  # two unique keys met in the wrong order; the loser starts again
-                if attempt == 4:  # noqa: PLR2004 - the last attempt
-                    raise
+    def _commit(self, group: Sequence[_Finished]) -> None:
+        works = [finished.work for finished in group if finished.work is not None]
+        self._apply.prepare_staging([work.target for work in works if work.target is not None])
+        applied = self._in_one_transaction(group, works)
+        for finished in group:
+            if finished.work is None:
+                observe(_refused(finished.message, finished.prepared))
         for one in applied:
             _tell(one)
         self._ready = self._ready or any(one.ready for one in applied)
 
-    def _in_one_transaction(self, group: Sequence[Work]) -> list[Applied]:
+    def _in_one_transaction(self, group: Sequence[_Finished], works: Sequence[Work]) -> list[Applied]:
+        for _ in range(DEADLOCKS_MAX):
+            # Two unique keys met in the wrong order; the loser starts again.
+            with contextlib.suppress(DeadlockDetected):
+                return self._try_transaction(group, works)
+        return self._try_transaction(group, works)
+
+    def _try_transaction(self, group: Sequence[_Finished], works: Sequence[Work]) -> list[Applied]:
         with self._conn.transaction():
-            applied = self._apply.apply_group([work for work in group if work.envelope is not None])
-            for work in group:
-                if work.envelope is None:
-                    refuse_message(self._conn, work.message, work.prepared.refusal or {})
-                    observe(_refused(work))
+            applied = self._apply.apply_group(works)
+            for finished in group:
+                if finished.work is None:
+                    refuse_message(self._conn, finished.message, finished.prepared.refusal or {})
             moves = self._move_positions(group)
         self._positions.update(moves)
         return applied
 
-    def _move_positions(self, group: Sequence[Work]) -> dict[PartitionKey, int]:
+    def _move_positions(self, group: Sequence[_Finished]) -> dict[PartitionKey, int]:
         """Move every partition's position past the group, from where this worker knows it to be."""
-        moves: dict[PartitionKey, int] = {}
-        for work in group:
-            key = _partition(work.message)
-            moves[key] = max(moves.get(key, 0), work.message.offset + 1)
-        for key, following in moves.items():
-            expected = self._positions.get(key)
-            if expected is None:
-                expected = position.read(self._conn, self._log_name, *key, GROUP)
-            position.advance(self._conn, self._log_name, *key, GROUP, expected, following)
+        moves = {_partition(finished.message): finished.message.offset + 1 for finished in group}
+        for key, following in sorted(moves.items()):
+            position.advance(self._conn, self._log_name, *key, GROUP, self._positions[key], following)
         return moves
 
     def _take_ready(self) -> None:
@@ -168,7 +202,7 @@ class Worker:
             while target is not None:
                 with self._conn.transaction():
                     resolved = apply_ready(self._conn, target)
-                if not resolved.taken:
+                if not (resolved.taken or resolved.waiting):
                     break
                 observe(PendingResolved(dataset, resolved.taken))
 
@@ -177,23 +211,23 @@ class Worker:
         self._waiting.clear()
         self._positions.clear()
         for in_hand in self._submitted:
-            if in_hand.admitted.refusal is None:
+            if in_hand.decodes:
                 self._decoder.result()
         self._submitted.clear()
         self._consumer.rewind()
 
 
-def _full(group: Sequence[Work]) -> bool:
-    return len(group) >= GROUP_BATCHES_MAX or sum(work.prepared.received for work in group) >= GROUP_RECORDS
+def _full(group: Sequence[_Finished]) -> bool:
+    return len(group) >= GROUP_BATCHES_MAX or sum(finished.prepared.received for finished in group) >= GROUP_RECORDS
 
 
 def _partition(message: Message) -> PartitionKey:
     return (message.topic, message.incarnation, message.partition)
 
 
-def _refused(work: Work) -> BatchRefused:
-    code = str((work.prepared.refusal or {}).get("code", ""))
-    return BatchRefused(work.message.topic, work.message.partition, work.message.offset, code)
+def _refused(message: Message, prepared: Prepared) -> BatchRefused:
+    code = str((prepared.refusal or {}).get("code", ""))
+    return BatchRefused(message.topic, message.partition, message.offset, code)
 
 
 def _tell(applied: Applied) -> None:
@@ -201,7 +235,7 @@ def _tell(applied: Applied) -> None:
     if tally is None:
         observe(BatchRepeated(work.message.topic, work.message.partition, work.message.offset))
     elif tally.refusal is not None:
-        observe(_refused(work))
+        observe(_refused(work.message, work.prepared))
     else:
         accepted = tally.received - tally.rejected - tally.pending
         observe(
@@ -226,7 +260,7 @@ def keep_working(open_worker: Callable[[], contextlib.AbstractContextManager[Wor
             with open_worker() as worker:
                 pause = 0.1
                 worker.run(stopping)
-        except (OperationalError, LogUnavailable) as error:
+        except (OperationalError, LogUnavailable, StoreError) as error:
             observe(StoreLost(type(error).__name__, pause))
             _sleep(pause, stopping)
             pause = min(pause * 2, PAUSE_SECONDS_MAX)

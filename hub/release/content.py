@@ -48,7 +48,9 @@ def _records(conn: Connection, target: Target) -> Iterator[bytes]:
 
 def _quarantine(conn: Connection, dataset: str) -> Iterator[bytes]:
     rows = conn.execute(
-        "SELECT digest, codes FROM quarantine WHERE dataset = %s AND state <> 'closed' ORDER BY digest, codes",
+        # Each once: a record that lost a conflict and comes again waits twice, one that comes again before it loses
+        # is the same as what is stored.
+        "SELECT DISTINCT digest, codes FROM quarantine WHERE dataset = %s AND state <> 'closed' ORDER BY digest, codes",
         [dataset],
     )
     for digest, codes in rows:

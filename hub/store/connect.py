@@ -1,7 +1,7 @@
 """Connections to the store: one at a time, or a pool. Every connection tells its name and speaks UTC."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 import psycopg
@@ -13,13 +13,21 @@ from hub.errors import StoreUnreachable
 CONNECT_TIMEOUT_SECONDS = 10
 RETRY_PAUSE_SECONDS = 0.2
 
-SESSION_OPTIONS = "-c timezone=UTC"
+NO_SETTINGS: Mapping[str, str] = {}
 
 
 def connect(
-    url: str, application_name: str, *, autocommit: bool = False, wait_seconds: float = 0
+    url: str,
+    application_name: str,
+    *,
+    autocommit: bool = False,
+    wait_seconds: float = 0,
+    settings: Mapping[str, str] = NO_SETTINGS,
 ) -> psycopg.Connection:
-    """One connection. With ``wait_seconds`` a server that is still starting or recovering is asked again until then."""
+    """One connection, with PostgreSQL's ``settings`` for its session.
+
+    With ``wait_seconds`` a server that is still starting or recovering is asked again until then.
+    """
     deadline = time.monotonic() + wait_seconds
     while True:
         try:
@@ -28,7 +36,7 @@ def connect(
                 autocommit=autocommit,
                 application_name=application_name,
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
-                options=SESSION_OPTIONS,
+                options=_options(settings),
             )
         except psycopg.OperationalError as error:
             if time.monotonic() >= deadline:
@@ -38,7 +46,13 @@ def connect(
 
 @contextmanager
 def pool(
-    url: str, application_name: str, *, size: int, wait_seconds: float = 30
+    url: str,
+    application_name: str,
+    *,
+    size: int,
+    wait_seconds: float = 30,
+    autocommit: bool = False,
+    settings: Mapping[str, str] = NO_SETTINGS,
 ) -> Generator[ConnectionPool[psycopg.Connection]]:
     """A pool of at most ``size`` connections, open inside the ``with``; broken connections are replaced when taken."""
     connections: ConnectionPool[psycopg.Connection] = ConnectionPool(
@@ -51,7 +65,8 @@ def pool(
         kwargs={
             "application_name": application_name,
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-            "options": SESSION_OPTIONS,
+            "options": _options(settings),
+            "autocommit": autocommit,
         },
         timeout=wait_seconds,
     )
@@ -69,6 +84,10 @@ def server_name(url: str) -> str:
     except psycopg.ProgrammingError:
         return "an address that cannot be read"
     return f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
+
+
+def _options(settings: Mapping[str, str]) -> str:
+    return " ".join(f"-c {name}={value}" for name, value in {"timezone": "UTC", **settings}.items())
 
 
 def _problem(error: psycopg.Error) -> str:

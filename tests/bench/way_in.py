@@ -31,6 +31,7 @@ import httpx
 import polars as pl
 import psutil
 import psycopg
+from psycopg import sql
 
 from seeds.bulk import write_residents
 
@@ -159,15 +160,27 @@ def _free_port() -> int:
 def bare_copy(hub: Hub, file: Path, records: int) -> float:
     """Records a second of COPY + upsert by one session: same rows, same server, batches of the same size."""
     frame = pl.read_csv(file, infer_schema=False)
-    columns = ", ".join(f'"{name}"' for name in frame.columns)
-    typed = {"birth_date": "date", "synthetic": "boolean", "updated_at": "timestamp"}
-    definition = ", ".join(f'"{name}" {typed.get(name, "text")}' for name in frame.columns)
-    updates = ", ".join(f'"{name}" = excluded."{name}"' for name in frame.columns if name != "id_number")
+    names = [sql.Identifier(name) for name in frame.columns]
+    typed = {
+        "id_number": 'text COLLATE "C"',
+        "birth_date": "date",
+        "synthetic": "boolean",
+        "updated_at": "timestamp",
+    }
+    definition = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(typed.get(name, "text")))  # pyright: ignore[reportArgumentType] - a closed table of types
+        for name in frame.columns
+    )
+    updates = sql.SQL(", ").join(
+        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in frame.columns if name != "id_number"
+    )
+    copy_in = sql.SQL("COPY bare_staging ({}) FROM STDIN").format(sql.SQL(", ").join(names))
+    merge = sql.SQL("INSERT INTO bare SELECT * FROM bare_staging ON CONFLICT (id_number) DO UPDATE SET {}").format(
+        updates
+    )
     with hub.database() as conn:
-        conn.execute(
-            f'CREATE TABLE bare ({definition.replace('id_number" text', 'id_number" text COLLATE "C"')}, PRIMARY KEY ("id_number"))'
-        )
-        conn.execute(f"CREATE TEMP TABLE bare_staging ({definition}) ON COMMIT DELETE ROWS")
+        conn.execute(sql.SQL("CREATE TABLE bare ({}, PRIMARY KEY (id_number))").format(definition))
+        conn.execute(sql.SQL("CREATE TEMP TABLE bare_staging ({}) ON COMMIT DELETE ROWS").format(definition))
         conn.commit()
         started = time.perf_counter()
         for offset in range(0, records, BATCH):
@@ -175,11 +188,9 @@ def bare_copy(hub: Hub, file: Path, records: int) -> float:
                 separator="\t", include_header=False, null_value="\\N", quote_style="never"
             )
             with conn.cursor() as cursor:
-                with cursor.copy(f"COPY bare_staging ({columns}) FROM STDIN") as copy:
+                with cursor.copy(copy_in) as copy:
                     copy.write(rows)
-                cursor.execute(
-                    f"INSERT INTO bare SELECT * FROM bare_staging ON CONFLICT (id_number) DO UPDATE SET {updates}"
-                )
+                cursor.execute(merge)
             conn.commit()
         seconds = time.perf_counter() - started
         conn.execute("DROP TABLE bare")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import psycopg
 import pytest
-from tests_support import simple_contract_source
+from contract_maker import simple_contract_source
 
 from hub.exchange.apply.batch import Applied, Apply, Work
 from hub.exchange.apply.ready import apply_ready
@@ -252,7 +252,7 @@ def test_a_read_as_of_an_instant_repeats(sender: Sender) -> None:
     sender.conn.rollback()
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(12))
 def test_one_history_ends_in_the_same_content_in_any_order_and_grouping(
     connection: psycopg.Connection, contract: Contract, target: Target, seed: int
 ) -> None:

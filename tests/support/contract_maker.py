@@ -32,3 +32,25 @@ def contract_text(
     ]
     hub = {"version": 1, "base": "population", "title": title, "key": [key], "version_field": version_field}
     return json.dumps({"type": "record", "name": name, "fields": made, "hub": hub})
+
+
+def simple_contract_source(*, name: str = "simple", reference: str | None = None) -> str:
+    """code, the key; value, a long from 0 on; note, which may name a record of another dataset; at, the version."""
+    contract = json.loads(
+        contract_text(
+            {
+                "code": "string",
+                "value": "long",
+                "note": "string",
+                "at": {"type": "long", "logicalType": "local-timestamp-micros"},
+            },
+            name=name,
+            version_field="at",
+        )
+    )
+    contract["fields"][1]["hub"]["checks"] = [{"check": "range", "min": 0}]
+    if reference is not None:
+        contract["hub"]["references"] = [
+            {"name": "note_names", "fields": ["note"], "dataset": reference, "to_fields": ["code"]}
+        ]
+    return json.dumps(contract)

@@ -12,9 +12,10 @@ import uvicorn
 
 from catalog.organization import Organization
 from catalog.store import add_mandate, add_organization
+from hub.api.serve import bound_socket, opened_parts, server_of
 from hub.exchange.registry_store import register_contract, register_dataset
 from hub.identity.organization_tokens import issue
-from hub.main import bound_socket, opened_parts, run_worker, server_of
+from hub.main import ready_topic, run_worker
 from hub.settings import Settings
 from hub.store.connect import connect
 from schemas.batch import sm3_hex, uuid7
@@ -120,3 +121,5 @@ def populate(door: RunningDoor) -> None:
         register_dataset(conn, OURS, "division", "gong-an")
         register_dataset(conn, FOREIGN, "place", "min-zheng")
         add_mandate(conn, "wu-han", "gong-an", OURS, "test")
+    for dataset in (OURS, FOREIGN):
+        ready_topic(door.settings, f"exchange.{dataset}", lambda _: None)

@@ -5,9 +5,11 @@ conflicts → quarantine → receipt's counts. The caller opens the transaction,
 """
 
 import time
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+from uuid import UUID
 
 from psycopg import Connection, DataError, IntegrityError, sql
 
@@ -24,6 +26,17 @@ from hub.exchange.prepared import Prepared, Rejected
 from hub.exchange.receipt import Tally, close_receipt, open_receipt, read_receipt, refuse_message
 from schemas.envelope import Envelope
 from schemas.errors import BatchIdReused
+
+# Of the connection that applies. Staging is never analysed, so the planner must be kept from what it would guess wrong:
+# each staged row finds its record by the key's index. The batch stays in memory.
+SESSION_SETTINGS: Final[Mapping[str, str]] = {
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "jit": "off",
+    "temp_buffers": "32MB",
+    "synchronous_commit": "on",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +71,8 @@ class Apply:
         """Create missing staging tables, outside the batch's transaction."""
         for target in targets:
             if (target.dataset, target.contract.version) not in self._staged:
-                ensure_staging(self._conn, target)
+                with self._conn.transaction():
+                    ensure_staging(self._conn, target)
                 self._staged.add((target.dataset, target.contract.version))
 
     def apply_group(self, works: Sequence[Work]) -> list[Applied]:
@@ -104,7 +118,7 @@ class _Group:
 
     def _repeated(self, work: Work) -> Applied:
         """The batch id is known: the same bytes were taken before, other bytes are refused."""
-        known = read_receipt(self.conn, work.envelope.organization, work.envelope.batch)
+        known = read_receipt(self.conn, work.envelope.organization, UUID(str(work.envelope.batch)))
         if known is None or known.sm3 != work.envelope.sm3:
             error = BatchIdReused(batch=str(work.envelope.batch))
             refuse_message(self.conn, work.message, error.to_json())
@@ -116,6 +130,7 @@ class _Group:
         tally.accepted_superseded += prepared.superseded
         tally.accepted_unchanged += prepared.unchanged
         ready = 0
+        quarantine.close_replayed(self.conn, work.envelope.organization, str(work.envelope.batch), self.taken)
         if work.envelope.operation == "keys":
             lock_datasets(self.conn, self.datasets, self.parents)
             tally.accepted_unchanged += len(prepared.keys)
@@ -125,7 +140,8 @@ class _Group:
         elif prepared.rows:
             rejected += self._store(work, target, receipt, prepared.copy, tally)
             if quarantine.has_open(self.conn, target.dataset):
-                quarantine.close_overtaken(self.conn, target, self.taken, receipts=None)
+                delete = work.envelope.operation == "delete"
+                quarantine.close_overtaken(self.conn, target, self.taken, receipts=None, delete=delete)
             if work.envelope.operation == "upsert":
                 ready = references.end_waits(self.conn, target)
         if rejected:

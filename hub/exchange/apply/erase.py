@@ -7,6 +7,7 @@ The batch's bytes in the log go by the log's own retention; the caller is told u
 
 import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -74,7 +75,7 @@ def erase(conn: Connection, target: Target, key: tuple[str, ...], *, reason: str
     return Erased(commitment, salt.hex(), history, entries, taken)
 
 
-def _leave_tombstone(conn: Connection, target: Target, where: sql.Composable, parameters: dict[str, object]) -> None:
+def _leave_tombstone(conn: Connection, target: Target, where: sql.Composable, parameters: Mapping[str, object]) -> None:
     emptied = sql.SQL("").join(sql.SQL("{} = NULL, ").format(sql.Identifier(name)) for name in target.content)
     conn.execute(
         sql.SQL(

@@ -43,6 +43,8 @@ def split_rows(rows: bytes) -> tuple[bytes, bytes]:
     middle = rows.find(b"\n", len(rows) // 2)
     if middle + 1 >= len(rows):
         middle = rows.rfind(b"\n", 0, len(rows) - 1)
+        if middle < 0:
+            return rows, b""
     return rows[: middle + 1], rows[middle + 1 :]
 
 

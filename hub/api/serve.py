@@ -1,0 +1,86 @@
+"""The HTTP door as a process: the application over its parts, on a socket, until it is told to stop."""
+
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import uvicorn
+
+from hub.api.app import THREADS, create_app
+from hub.api.dependencies import Parts
+from hub.api.protocol import BoundedProtocol
+from hub.api.waiting import ReceiptListener, Waiting
+from hub.errors import SettingWrong
+from hub.exchange.door import Door
+from hub.identity.organization_tokens import OrganizationTokens
+from hub.main import Tell, opened_log, opened_store, utc_now
+from hub.observations import log_to_stderr
+from hub.settings import Settings
+from hub.store.connect import pool
+from hub.supervise import stop_signals
+
+KEEP_ALIVE_SECONDS = 30
+GRACE_SECONDS = 10
+
+
+@contextmanager
+def opened_parts(settings: Settings, url: str) -> Generator[Parts]:
+    """What the API is made of, while it runs."""
+    with pool(url, "hub api", size=THREADS) as connections, opened_log(settings, url) as log:
+        waiting = Waiting(settings.waiting_max)
+        yield Parts(
+            settings=settings,
+            pool=connections,
+            identity=OrganizationTokens(connections),
+            door=Door(connections, log, settings.hub_id, settings.batch_records_max),
+            waiting=waiting,
+            listener=ReceiptListener(url, waiting),
+            clock=utc_now,
+        )
+
+
+def serve(settings: Settings, tell: Tell) -> None:
+    """Run the HTTP door until SIGINT or SIGTERM; requests under way are answered first."""
+    log_to_stderr()
+    # uvicorn raises the signals again when it has ended; here they must not end the process before the store is left.
+    with (
+        stop_signals() as stopping,
+        bound_socket(settings) as listening,
+        opened_store(settings, tell) as url,
+        opened_parts(settings, url) as parts,
+    ):
+        host, port = listening.getsockname()[:2]
+        tell(f"listening on http://{host}:{port}/v1")
+        if not stopping.is_set():
+            server_of(parts).run(sockets=[listening])
+
+
+def server_of(parts: Parts) -> uvicorn.Server:
+    """Uvicorn over the application, quiet: the hub logs what happens itself."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_app(parts),
+            loop="uvloop",
+            http=BoundedProtocol,
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
+
+
+@contextmanager
+def bound_socket(settings: Settings) -> Generator[socket.socket]:
+    """The door's address, taken before anything is started."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listening = socket.create_server((settings.host, settings.port), family=family, backlog=512)
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        raise SettingWrong(setting="HUB_PORT", problem=f"{where}: {error.strerror or error}") from error
+    with listening:
+        yield listening

@@ -1,0 +1,157 @@
+"""kill -9 at any moment of the demo, then a restart: the same stored content, by digest.
+
+What is killed and when comes from the seed. Three seeds run by default, ``FAULT_SEEDS=10`` runs ten. Each run gets a
+hub and connectors of its own and the same department files, and ends when the demo itself says that every count is what
+the generator promised.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from seeds.generate import generate, plan_for
+
+RESIDENTS = 3_000
+SECONDS_MAX = 150  # of one run of the demo on a busy machine
+RUNS_MAX = 3
+FIRST_SEED = 20261125
+SEEDS = range(FIRST_SEED, FIRST_SEED + int(os.environ.get("FAULT_SEEDS", "3")))
+
+KINDS: dict[str, Callable[[list[str]], bool]] = {
+    "worker": lambda command: command[-2:] == ["worker", "--supervised"],
+    "postgres": lambda command: "postgres" in Path(command[0]).name and "-D" in command,
+    "connector": lambda command: Path(command[1]).name == "connector" if len(command) > 1 else False,
+    "api": lambda command: command[-2:] == ["serve", "--supervised"],
+    "decoder": lambda command: "hub.exchange.decoder_child" in command,
+    "hub": lambda command: len(command) > 2 and Path(command[1]).name == "hub" and command[2] == "start",
+}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An undisturbed run: what it stored, and how long it took from the first connector on."""
+
+    sources: Path
+    digests: dict[str, str]
+    seconds: float
+
+
+def start_demo(folder: Path) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "seeds.demo", "--residents", str(RESIDENTS), "--folder", str(folder), "--exit"]
+    with (folder / "demo.log").open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Of every dataset, as ``hub store digest`` tells them."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hub.cli", "store", "digest", "--json"],
+        env={**os.environ, "HUB_DATA_FOLDER": str(folder / "hub")},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=True,
+    )
+    return {one["dataset"]: one["sm3"] for one in json.loads(done.stdout)}
+
+
+def of_this_run(folder: Path) -> list[psutil.Process]:
+    """Every process that belongs to the run: by what its environment or command says of the folder."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        try:
+            told = [*process.cmdline(), *process.environ().values()]
+        except psutil.Error:
+            continue
+        if process.pid != os.getpid() and any(str(folder) in one for one in told):
+            found.append(process)
+    return found
+
+
+def victims(folder: Path, kind: str) -> list[psutil.Process]:
+    found: list[psutil.Process] = []
+    for process in of_this_run(folder):
+        try:
+            command = process.cmdline()
+        except psutil.Error:
+            continue
+        if command and KINDS[kind](command):
+            found.append(process)
+    return sorted(found, key=lambda process: process.pid)
+
+
+def kill_one(folder: Path, kind: str, rng: random.Random, demo: "subprocess.Popen[bytes]") -> bool:
+    """kill -9 one process of the kind, waiting for the first to appear; False when the demo ended before."""
+    deadline = time.monotonic() + SECONDS_MAX
+    while demo.poll() is None and time.monotonic() < deadline:
+        found = victims(folder, kind)
+        if found:
+            rng.choice(found).kill()
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def connectors_begun(folder: Path) -> bool:
+    return (folder / "connectors").exists()
+
+
+def wait(demo: "subprocess.Popen[bytes]") -> int:
+    try:
+        return demo.wait(SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        os.killpg(demo.pid, signal.SIGKILL)
+        raise
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reference]:
+    folder = tmp_path_factory.mktemp("demo")
+    sources = folder / "kept"
+    generate(sources, plan_for(RESIDENTS), lambda _: None)
+    shutil.copytree(sources, folder / "sources")
+    demo = start_demo(folder)
+    began = None
+    while demo.poll() is None:
+        if began is None and connectors_begun(folder):
+            began = time.monotonic()
+        time.sleep(0.05)
+    assert demo.returncode == 0, (folder / "demo.log").read_text()
+    assert began is not None
+    yield Reference(sources, digests(folder), time.monotonic() - began)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_kill_at_any_moment_of_the_demo_ends_in_the_same_content(seed: int, reference: Reference, tmp_path: Path):
+    rng = random.Random(seed)
+    kind = list(KINDS)[(seed - FIRST_SEED) % len(KINDS)]
+    moment = rng.uniform(0, reference.seconds * 0.8)
+    shutil.copytree(
+        reference.sources, tmp_path / "sources"
+    )  # with their times: what has no version of its own has theirs
+    demo = start_demo(tmp_path)
+    while demo.poll() is None and not connectors_begun(tmp_path):
+        time.sleep(0.02)
+    time.sleep(moment)
+    killed = kill_one(tmp_path, kind, rng, demo)
+    codes = [wait(demo)]
+    while codes[-1] != 0 and len(codes) < RUNS_MAX:
+        codes.append(wait(start_demo(tmp_path)))
+    said = f"seed {seed}: {kind} killed {moment:.2f} s after the first connector; exit codes {codes}"
+    assert killed, said
+    assert codes[-1] == 0, said + "\n" + (tmp_path / "demo.log").read_text()[-5000:]
+    assert digests(tmp_path) == reference.digests, said
+    assert of_this_run(tmp_path) == [], said
