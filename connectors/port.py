@@ -15,6 +15,7 @@ Words:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
 import polars as pl
@@ -34,12 +35,15 @@ class Chunk:
         first_row: number of the first row in the item as its owner counts, for reports: the line of a text file, the
             row of a sheet, else from 1.
         progress: how far the item has been read, in the unit of ``Item.size``.
+        row_numbers: of every row, where they do not simply count on from ``first_row``: after blank lines, or records
+            of several lines.
     """
 
     frame: pl.DataFrame
     position: str
     first_row: int
     progress: int
+    row_numbers: pl.Series | None = None
 
 
 class Item(Protocol):
@@ -53,6 +57,14 @@ class Item(Protocol):
     @property
     def identity(self) -> str:
         """Changes when the content is another under the same name; positions of another identity mean nothing."""
+        ...
+
+    @property
+    def cut_at(self) -> datetime | None:
+        """As of when the item speaks, where it knows; else it speaks of the time at which it begins to be read.
+
+        It orders records whose contract has no version field: an old file handed in late does not undo a newer one.
+        """
         ...
 
     @property

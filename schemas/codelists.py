@@ -23,6 +23,7 @@ class Division:
     successor: str | None
 
 
+@cache
 def names() -> frozenset[str]:
     """The names of all code lists."""
     files = resources.files("schemas").joinpath("codelists").iterdir()

@@ -53,7 +53,7 @@ class FieldType:
     scale: int = 0
     items: "FieldType | None" = None
 
-    def to_avro(self) -> Any:
+    def to_avro(self) -> str | dict[str, Any]:
         """The Avro type without ``null``, as polars writes it."""
         if self.items is not None:
             return {"type": "array", "items": ["null", self.items.to_avro()]}

@@ -7,7 +7,7 @@ ContractError
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 from schemas.errors import ContractError
 
@@ -49,3 +49,18 @@ class ContractFieldWrong(ContractError):
     code: ClassVar[str] = "contract_field_wrong"
     zh: ClassVar[str] = "合同字段 {field} 违反规则 {rule}:{problem_zh}。"
     en: ClassVar[str] = "field {field} of the contract breaks rule {rule}: {problem_en}."
+
+
+def shown(name: object) -> str:
+    """A stranger's name for a sentence: short, and without characters that could spoil it."""
+    return ascii(name)[1:-1][:80] if isinstance(name, str) else "?"
+
+
+def refuse(rule: str, zh: str, en: str) -> NoReturn:
+    """The record as a whole breaks ``rule``."""
+    raise ContractWrong(rule, zh, en)
+
+
+def refuse_field(field: str, rule: str, zh: str, en: str) -> NoReturn:
+    """``field`` breaks ``rule``."""
+    raise ContractFieldWrong(field, rule, zh, en)

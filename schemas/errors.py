@@ -34,7 +34,7 @@ class HubError(Exception):
 
     def parameters(self) -> dict[str, object]:
         """The typed fields by name, for programs."""
-        names = [field.name for field in fields(self)] if hasattr(self, "__dataclass_fields__") else []  # pyright: ignore[reportArgumentType]
+        names = [field.name for field in fields(self)] if hasattr(self, "__dataclass_fields__") else []  # pyright: ignore[reportArgumentType]  # a dataclass, as the condition says
         return {name: getattr(self, name) for name in names}
 
     def to_json(self) -> dict[str, object]:

@@ -14,21 +14,25 @@ from typing import Any, Final
 
 import polars as pl
 
-from schemas.batch import SYNC_BYTES, Block, Walked, write_container, zigzag
+from schemas.batch import SYNC_BYTES, Block, Limits, Walked, walk, write_container, zigzag
 from schemas.cast import cast_text
 from schemas.checks import Violation
 from schemas.container_errors import RecordsDamaged
 from schemas.contract import Contract, FieldType
+from schemas.decimal_bytes import decimal_bytes, holds_decimals
 from schemas.envelope import Operation
 from schemas.errors import BatchError
 from schemas.reasons import Reason
 from schemas.record_reader import read_columns
+from schemas.strict_json import INTEGER_MAX
 from schemas.writer_schema import Plan, PlannedField, Written, operation_fields, resolve
 
 LOCAL_ZONE: Final = "Asia/Shanghai"
 # Years 1 to 9999, which every reader of dates understands: in days, and at UTC.
 _DAY_FIRST, _DAY_LAST = -719_162, 2_932_896
 _SECONDS_A_DAY: Final = 86_400
+# What was written here is as large as it is; limits are for strangers.
+_OWN: Final = Limits(bytes_max=INTEGER_MAX, records_max=INTEGER_MAX, inflated_bytes_max=INTEGER_MAX)
 _TYPES: Final[dict[str, pl.DataType]] = {
     "string": pl.String(),
     "enum": pl.String(),
@@ -180,9 +184,18 @@ def _widest(kind: pl.DataType) -> pl.DataType:
 
 
 def _written(frame: pl.DataFrame, name: str) -> bytes:
+    decimals = [column for column, kind in frame.schema.items() if holds_decimals(kind)]
+    plain = frame.with_columns(decimal_bytes(frame[column]) for column in decimals) if decimals else frame
     buffer = io.BytesIO()
-    frame.write_avro(buffer, compression="uncompressed", name=name)
-    return buffer.getvalue()
+    plain.write_avro(buffer, compression="uncompressed", name=name)
+    if not decimals:
+        return buffer.getvalue()
+    # The same bytes under a header that says what they are.
+    header = io.BytesIO()
+    frame.clear().write_avro(header, compression="uncompressed", name=name)
+    schema = json.dumps(walk(header.getvalue(), _OWN).schema, separators=(",", ":")).encode()
+    walked = walk(buffer.getvalue(), _OWN)
+    return write_container(schema, walked.records, tuple(block.data for block in walked.blocks))
 
 
 # From the writer's types to the contract's ---------------------------------------------------------------------------

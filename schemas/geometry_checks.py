@@ -6,38 +6,52 @@ surely swapped (EPSG:4490 itself has latitude first), so that has a reason of it
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import shapely
 
+from schemas.ewkb import HARMLESS_BYTES_MAX, is_flat
 from schemas.reasons import Parameter
 
 SRID = 4490
+PLACES_MAX = 500  # shapes of a batch whose place of error is told: each costs a mask as high as the batch
 _PLACE = re.compile(r"^(.*?)\[(-?[\d.]+) (-?[\d.]+)")
 Failed = Iterator[tuple[str, Mapping[str, Parameter], pl.Series]]
 
 
-def _shapes(column: pl.Series) -> npt.NDArray[np.object_]:
-    # Unreadable bytes become None; polars hands over Python bytes, geometries being few and large.
-    return shapely.from_wkb(np.asarray(column.to_list(), dtype=object), on_invalid="ignore")
+def shapes_of(column: pl.Series) -> npt.NDArray[np.object_]:
+    """Shapes of a column of EWKB, None where there is none or it cannot be read."""
+    longest: Any = column.bin.size().max()
+    values = column.to_list()  # polars hands over Python bytes, geometries being few and large
+    if longest is not None and longest > HARMLESS_BYTES_MAX:
+        values = [
+            value if value is None or len(value) <= HARMLESS_BYTES_MAX or is_flat(value) else None for value in values
+        ]
+    return shapely.from_wkb(np.asarray(values, dtype=object), on_invalid="ignore")
 
 
 def geometry_failures(column: pl.Series, types: Sequence[str]) -> Failed:
-    """Failures of form: unreadable, other type, other coordinate system, not valid (with the place)."""
-    shapes = _shapes(column)
-    given = column.is_not_null().to_numpy()
+    """Failures of form: unreadable, other type, empty, not flat, other coordinates, not valid (with the place)."""
+    shapes = shapes_of(column)
     read = ~shapely.is_missing(shapes)
-    yield "geometry_unreadable", {}, pl.Series(given & ~read)
+    yield "geometry_unreadable", {}, pl.Series(column.is_not_null().to_numpy() & ~read)
     ids = [shapely.GeometryType[name.upper()].value for name in types]
     right_type = np.isin(shapely.get_type_id(shapes), ids)
     yield "geometry_type", {"types": ", ".join(types)}, pl.Series(read & ~right_type)
+    # The bounds of an empty shape are unknown: it would lie within every extent.
+    yield "geometry_empty", {}, pl.Series(read & shapely.is_empty(shapes))
+    yield "geometry_dimensions", {}, pl.Series(read & (shapely.has_z(shapes) | shapely.has_m(shapes)))
     yield "geometry_srid", {}, pl.Series(read & (shapely.get_srid(shapes) != SRID))
-    invalid = read & right_type & ~shapely.is_valid(shapes)
+    invalid = np.flatnonzero(read & right_type & ~shapely.is_valid(shapes))
     # One reason a shape: each breaks at a place of its own. Only over the shapes that are wrong.
-    for row in np.flatnonzero(invalid):
-        yield "geometry_invalid", _place(str(shapely.is_valid_reason(shapes[row]))), _only(row, len(column))
+    for row in invalid[:PLACES_MAX]:
+        yield "geometry_invalid", _place(str(shapely.is_valid_reason(shapes[row]))), _only([row], len(column))
+    if len(invalid) > PLACES_MAX:
+        rest = f"after {PLACES_MAX} such shapes the place is not looked for"
+        yield "geometry_invalid", _place(rest), _only(invalid[PLACES_MAX:], len(column))
 
 
 def _place(problem: str) -> Mapping[str, Parameter]:
@@ -48,16 +62,16 @@ def _place(problem: str) -> Mapping[str, Parameter]:
     return {"problem": found[1], "lon": round(float(found[2]), 6), "lat": round(float(found[3]), 6)}
 
 
-def _only(row: int, height: int) -> pl.Series:
+def _only(rows: Sequence[Any] | npt.NDArray[np.intp], height: int) -> pl.Series:
     mask = np.zeros(height, np.bool_)
-    mask[row] = True
+    mask[rows] = True
     return pl.Series(mask)
 
 
 def extent_failures(column: pl.Series, box: Sequence[float]) -> Failed:
     """Failures of place: swapped coordinates, and outside the extent (west, south, east, north in degrees)."""
     west, south, east, north = box
-    bounds = shapely.bounds(_shapes(column))  # NaN where there is no shape; comparisons with it are False
+    bounds = shapely.bounds(shapes_of(column))  # NaN where there is no shape; comparisons with it are False
     known = ~np.isnan(bounds[:, 0])
     inside = _within(bounds, west, south, east, north)
     turned = _within(bounds[:, [1, 0, 3, 2]], west, south, east, north)

@@ -12,25 +12,34 @@ import polars as pl
 
 from schemas.text_bytes import joined_bytes
 
-_CONTROL = r"[\x00-\x1f\x7f]"
+_CONTROL = r"[\x00-\x1f\x7f-\x{9F}]"
 _PRIVATE_USE = r"[\x{E000}-\x{F8FF}\x{F0000}-\x{FFFFD}\x{100000}-\x{10FFFD}]"
 _SPACE, _DELETE = 0x20, 0x7F
 # First bytes in UTF-8 of private-use characters and of few others.
 _LEADS = (0xEE, 0xF3, 0xF4)
+_LEAD_C2 = 0xC2  # of U+0080–00BF, among them the C1 control characters
 _LEAD_EF, _AFTER_EF_LEAST, _AFTER_EF_MOST = 0xEF, 0xA0, 0xA3
 
 
 def unclean_text(column: pl.Series) -> Iterator[tuple[str, Literal["reject", "flag"], pl.Series]]:
     """Failures of one column, as (code, severity, mask); looks at characters only where a byte gives cause."""
-    if column.dtype != pl.String:
+    texts = _texts(column)
+    if texts is None:
         return
-    data = joined_bytes(column)
+    data = joined_bytes(texts)
     if len(data) == 0:
         return
-    if data.min() < _SPACE or (data == _DELETE).any():
+    if data.min() < _SPACE or (data == _DELETE).any() or (data == _LEAD_C2).any():
         yield "control_character", "reject", _contains(column, _CONTROL)
     if data.max() >= _LEADS[0] and _may_be_private(data):
         yield "private_use_character", "flag", _contains(column, _PRIVATE_USE)
+
+
+def _texts(column: pl.Series) -> pl.Series | None:
+    """All texts of a column, also those in arrays; None where it holds none."""
+    while isinstance(column.dtype, pl.List):
+        column = column.explode()
+    return column if column.dtype == pl.String else None
 
 
 def _may_be_private(data: "np.ndarray[tuple[int], np.dtype[np.uint8]]") -> bool:
@@ -41,4 +50,10 @@ def _may_be_private(data: "np.ndarray[tuple[int], np.dtype[np.uint8]]") -> bool:
 
 
 def _contains(column: pl.Series, pattern: str) -> pl.Series:
-    return column.str.contains(pattern).fill_null(value=False)
+    if not isinstance(column.dtype, pl.List):
+        return column.str.contains(pattern).fill_null(value=False)
+    items = pl.DataFrame({"row": pl.int_range(len(column), eager=True), "text": column})
+    while isinstance(items.schema["text"], pl.List):
+        items = items.explode("text")
+    rows = items.filter(pl.col("text").str.contains(pattern))["row"]
+    return pl.int_range(len(column), eager=True).is_in(rows.implode())

@@ -60,7 +60,7 @@ def dates_exist(numbers: Integers) -> Mask:
     year, month, day = numbers // 10_000, numbers // 100 % 100, numbers % 100
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
     days = np.asarray([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
-    in_year = (month >= 1) & (month <= 12)
+    in_year = (month >= 1) & (month < len(days))
     longest = days[np.where(in_year, month, 0)] + ((month == 2) & leap)  # noqa: PLR2004 - February
     return in_year & (day >= 1) & (day <= longest) & (year >= 1)
 

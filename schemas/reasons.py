@@ -6,6 +6,7 @@ its sender has it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as member  # the class has a field named field
 
 from schemas.errors import Language
 
@@ -71,6 +72,11 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "the geometry is no readable EWKB.",
     ),
     "geometry_type": ("几何类型应为 {types}。", "the geometry must be of type {types}."),
+    "geometry_empty": ("几何为空,没有坐标。", "the geometry is empty: it has no coordinates."),
+    "geometry_dimensions": (
+        "几何应为二维,请去掉高程(Z)和度量(M)。",
+        "the geometry must have two dimensions; take out Z and M.",
+    ),
     "geometry_srid": ("坐标系应为 EPSG:4490。", "the coordinates must be in EPSG:4490."),
     "geometry_invalid": (
         "图形无效(如自相交),在经度 {lon}、纬度 {lat} 附近:{problem}。",
@@ -98,7 +104,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
     ),
     "conflict": (
         "同一主键、同一版本的另一条记录内容不同,已保留另一条。请以更高的版本重新报送正确的内容。",
-        "another record of the same key and version says something else and was kept; send what is right with a higher version.",
+        (
+            "another record of the same key and version says something else and was kept; "
+            "send what is right with a higher version."
+        ),
     ),
     "conflict_in_batch": (
         "本批次中同一主键、同一版本有内容不同的记录,均未收下。请只报送正确的一条。",
@@ -127,7 +136,7 @@ class Reason:
 
     code: str
     field: str | None = None
-    params: Mapping[str, Parameter] = field(default_factory=dict[str, Parameter])
+    params: Mapping[str, Parameter] = member(default_factory=dict[str, Parameter])
 
     def sentence(self, language: Language) -> str:
         """The reason in words."""

@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from seeds.demo_watch import Reason, Standing
-from seeds.roster import ORGANIZATIONS, Dataset
+from seeds.roster import Dataset
 
 Language = Literal["zh", "en"]
 REASONS_SHOWN = 10
 
 _HEADINGS: Mapping[Language, Sequence[str]] = {
     "zh": ("数据资源", "单位", "接收", "入库", "拒收", "待关联", "秒", "条/秒"),
-    "en": ("dataset", "organization", "received", "accepted", "rejected", "pending", "seconds", "records/s"),
+    "en": ("dataset", "of", "received", "accepted", "rejected", "pending", "s", "records/s"),
 }
 
 
@@ -40,17 +40,16 @@ class Outcome:
 
 def show_receipts(console: Console, outcomes: Sequence[Outcome], language: Language) -> None:
     """One row a dataset; counts that differ from what the generator promised are shown with the promise."""
-    table = Table(title="回执汇总" if language == "zh" else "Receipts", title_justify="left")
+    table = Table(title="回执汇总" if language == "zh" else "Receipts", title_justify="left", box=None, pad_edge=False)
     for position, heading in enumerate(_HEADINGS[language]):
-        table.add_column(heading, justify="left" if position < 2 else "right")
-    names = {one.id: one.name_zh if language == "zh" else one.name_en for one in ORGANIZATIONS}
+        table.add_column(heading, justify="left" if position < 2 else "right", no_wrap=True)
     for outcome in outcomes:
         standing, dataset = outcome.standing, outcome.dataset
         counts = (standing.received, standing.accepted, standing.rejected, standing.pending)
         wanted = [outcome.expected[name] for name in ("received", "accepted", "rejected", "pending")]
         table.add_row(
-            f"{dataset.id} {dataset.title_zh if language == 'zh' else dataset.title_en}",
-            names[dataset.organization],
+            dataset.title_zh if language == "zh" else dataset.id.partition(".")[2],
+            dataset.organization,
             *(_count(found, promised) for found, promised in zip(counts, wanted, strict=True)),
             f"{outcome.seconds:.1f}" if outcome.records else "–",
             f"{outcome.records / outcome.seconds:,.0f}" if outcome.records and outcome.seconds else "–",

@@ -1,8 +1,8 @@
 """The decoder: a worker's side of the long-lived child process that reads strangers' bytes.
 
 The child takes a batch in while it works on the one before, and what it has finished is fetched from the pipe at
-once: threads write and read, so that neither side ever waits for the other's full pipe. A child that dies costs the
-batch it was working on, which is refused; the batches behind it go to a new child.
+once: threads write and read, so that neither side ever waits for the other's full pipe. A batch on which two children
+die is refused; the batches behind it go to a new child.
 """
 
 import contextlib
@@ -30,6 +30,7 @@ from schemas.errors import BatchError, DecoderDied, DecoderTimeout
 
 IN_FLIGHT_MAX: Final = 2  # one worked on, one behind it
 STARTS_MAX: Final = 3
+DEATHS_MAX: Final = 2
 START_SECONDS_MAX: Final = 60.0
 PIPE_BYTES: Final = 1024 * 1024
 MEMORY_BYTES_MAX: Final = 2 * 1024**3
@@ -47,6 +48,7 @@ class _Task:
     parts: Sequence[bytes]
     sent_at: float = 0.0
     began_at: float | None = None
+    deaths: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,13 @@ class Decoder:
     def _gone(self, task: _Task) -> Prepared | None:
         how = self._child.end()
         # A child that ended before it began the batch says nothing against the batch.
-        return self._not_started(how) if task.began_at is None else self._refuse(DecoderDied(how=how))
+        if task.began_at is None:
+            return self._not_started(how)
+        # One death may be the machine's doing, as when memory runs short; the same batch twice is the batch's.
+        task.deaths += 1
+        if task.deaths < DEATHS_MAX:
+            return self._replace()
+        return self._refuse(DecoderDied(how=how))
 
     def _not_started(self, how: str) -> None:
         self._replace()  # also before giving up: whoever asks again asks a new child

@@ -39,7 +39,7 @@ def test_a_zombie_cannot_move_a_position_that_others_moved_on(subject: Subject):
     with contextlib.closing(subject.join(member="zombie")) as zombie:
         held = read([zombie], lambda messages: len(messages) >= 2)
     with contextlib.closing(subject.join(member="heir")) as heir:
-        subject.read_up_to(heir, T, 3)
+        subject.read_all(heir)
     reached = subject.position("g", T)
     for message in held:
         with pytest.raises(PositionLost):

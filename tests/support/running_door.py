@@ -1,7 +1,7 @@
 """A running HTTP door over a database of the test's own, and a worker beside it where a test wants receipts."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -69,7 +69,7 @@ class RunningDoor:
         return Envelope(**(members | changes))
 
     @contextmanager
-    def worker(self) -> Iterator[None]:
+    def worker(self) -> Generator[None]:
         """A worker, while the block runs."""
         stopping = threading.Event()
         settings = self.settings.model_copy(update={"database_url": self.database_url})
@@ -83,7 +83,7 @@ class RunningDoor:
 
 
 @contextmanager
-def running(database_url: str, **changes: object) -> Iterator[RunningDoor]:
+def running(database_url: str, **changes: object) -> Generator[RunningDoor]:
     settings = Settings(database_url=database_url, port=0, **changes)  # pyright: ignore[reportArgumentType]  # names of settings
     with bound_socket(settings) as listening, opened_parts(settings, database_url) as parts:
         server = server_of(parts)

@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import polars as pl
+import pytest
 from contract_maker import contract_text
 
 from connectors.progress import Silent
 from connectors.report import Report
 from connectors.session import opened_session
-from schemas.batch import verify
+from schemas.batch import Limits, verify, walk
+from schemas.contract import parse_contract
 from schemas.envelope import Envelope, parse_envelope
+from schemas.frame import decode
 
 CONTRACT = contract_text(
     {"code": "string", "name": "string", "day": {"type": "int", "logicalType": "date"}, "amount": "double"}
@@ -141,3 +145,32 @@ class Workplace:
 
     def report(self, name: str, outcome: str = "done") -> dict[str, Any]:
         return json.loads((self.inbox / outcome / f"{name}.report.json").read_text(encoding="utf-8"))
+
+
+def codes(hub: ScriptedHub) -> list[str]:
+    """The keys of all records the hub took, in the order of their row numbers."""
+    contract = parse_contract(hub.contract)
+    frames = [
+        decode(contract, walk(container, Limits()), "upsert").frame
+        for _, container in sorted(hub.taken.values(), key=lambda pair: pair[0].first_row)
+    ]
+    return pl.concat(frames)["code"].to_list() if frames else []
+
+
+class Killed(BaseException):
+    """The process is gone, at this very place."""
+
+
+def killed_at(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, call: int) -> None:
+    """Raise ``Killed`` at the n-th call, before it does anything."""
+    calls = 0
+    real = getattr(owner, name)
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            raise Killed
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(owner, name, counted)
