@@ -11,7 +11,6 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from hub.errors import StoreUnreachable
 from hub.exchange.apply.batch import SESSION_SETTINGS, Apply
 from hub.exchange.decoder import Decoder
 from hub.exchange.embedded_log import EmbeddedLog
@@ -24,6 +23,7 @@ from hub.observations import WorkerStarted, WorkerStopped, log_to_stderr, observ
 from hub.settings import Settings
 from hub.store.cluster import Cluster
 from hub.store.connect import connect
+from hub.store.errors import StoreUnreachable
 from hub.store.migrate import migrate
 from schemas.batch import Limits
 

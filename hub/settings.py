@@ -72,9 +72,6 @@ class Settings(BaseSettings):
     keys_close_share_max: float = Field(
         default=0.05, ge=0, le=1, description="Share of a dataset a key list may close without being confirmed."
     )
-    version_ahead_seconds_max: int = Field(
-        default=60, ge=0, description="How far in the future a record's version may lie before it is refused."
-    )
     postgres_memory_mb: int | None = Field(
         default=None, ge=128, description="Memory the private cluster plans with, in MB; half the machine's by default."
     )

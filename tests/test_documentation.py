@@ -89,6 +89,12 @@ def test_the_reference_is_what_the_code_says():
     assert reference_document.FILE.read_text(encoding="utf-8") == reference_document.document(), "make reference"
 
 
+def test_every_setting_is_read():
+    sources = [path for path in sorted((ROOT / "hub").rglob("*.py")) if path.name != "settings.py"]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    assert [name for name in Settings.model_fields if not re.search(rf"settings\.{name}\b", text)] == []
+
+
 def test_every_make_target_is_explained():
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = re.findall(r"^([a-z]+):", text, re.MULTILINE)

@@ -13,6 +13,7 @@ from catalog import errors as catalog_errors
 from hub import errors as hub_errors
 from hub.api import errors as api_errors
 from hub.identity import errors as identity_errors
+from hub.store import errors as store_errors
 from schemas import errors as schemas_errors
 from schemas.errors import HubError, Language
 
@@ -36,7 +37,7 @@ STATUS: Mapping[type[HubError], int] = {
     identity_errors.TokensTaken: 409,
     identity_errors.TokenUnknown: 404,
     hub_errors.SettingWrong: 500,
-    hub_errors.StoreError: 503,
+    store_errors.StoreError: 503,
     hub_errors.RegistryError: 409,
     hub_errors.ContractVersionUnknown: 404,
     hub_errors.DoorError: 422,
@@ -55,7 +56,7 @@ STATUS: Mapping[type[HubError], int] = {
 
 # What these say of files and servers is for the operator's log, not for who asks.
 CONCEALED = (
-    hub_errors.StoreError,
+    store_errors.StoreError,
     hub_errors.SettingWrong,
     hub_errors.DecoderUnusable,
     hub_errors.LogUnavailable,

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 import psycopg
 
-from hub.errors import StoreUnreachable
 from hub.exchange.door_store import listen
 from hub.observations import StoreLost, observe
 from hub.store.connect import connect
+from hub.store.errors import StoreUnreachable
 
 TICK_SECONDS = 0.2  # how soon the thread sees that it should end
 PAUSE_SECONDS = 0.2

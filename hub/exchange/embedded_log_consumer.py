@@ -10,10 +10,11 @@ from typing import Final
 import psycopg
 from psycopg import Connection
 
-from hub.errors import LogUnavailable, PositionLost, PositionOutOfRange, StoreUnreachable
+from hub.errors import LogUnavailable, PositionLost, PositionOutOfRange
 from hub.exchange.log import Assigned, Message, PositionSource
 from hub.exchange.partition_lock import PartitionLocks
 from hub.store.connect import connect
+from hub.store.errors import StoreUnreachable
 
 SHARE_SECONDS: Final = 0.5  # how often members and topics are looked at
 PAUSE_SECONDS: Final = 0.002

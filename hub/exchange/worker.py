@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from psycopg import Connection, OperationalError
 from psycopg.errors import DeadlockDetected
 
-from hub.errors import LogUnavailable, PositionLost, StoreError
+from hub.errors import LogUnavailable, PositionLost
 from hub.exchange import position
 from hub.exchange.apply.batch import Applied, Apply, Work
 from hub.exchange.apply.ready import apply_ready, datasets_with_ready
@@ -33,6 +33,7 @@ from hub.observations import (
     StoreLost,
     observe,
 )
+from hub.store.errors import StoreError
 
 GROUP = "exchange"
 GROUP_RECORDS = 10_000  # small batches are gathered until they hold this many records

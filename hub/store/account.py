@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.errors import AccountMissing
+from hub.store.errors import AccountMissing
 
 KNOWN_ACCOUNT = "postgres"  # made by every system's PostgreSQL package
 OWN_ACCOUNT = "hub-postgres"

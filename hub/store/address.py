@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hub.errors import ClusterBroken
+from hub.store.errors import ClusterBroken
 
 PORT_IN_SOCKET_NAME = 5432
 SOCKET_PATH_BYTES_MAX = 100  # 107 on Linux, 103 on macOS

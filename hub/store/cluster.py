@@ -24,10 +24,10 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import pq, sql
 
-from hub.errors import ClusterBroken, ClusterBusy, ClusterFailed
 from hub.store.account import find_account
 from hub.store.address import Address, choose_address, make_passwords, read_address, read_password, write_address
 from hub.store.connect import connect
+from hub.store.errors import ClusterBroken, ClusterBusy, ClusterFailed
 from hub.store.install import ready_postgres
 from hub.store.server import Server
 from hub.store.tuning import room_of, settings_for

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import conninfo
 from psycopg_pool import ConnectionPool
 
-from hub.errors import StoreUnreachable
+from hub.store.errors import StoreUnreachable
 
 CONNECT_TIMEOUT_SECONDS = 10
 RETRY_PAUSE_SECONDS = 0.2

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.errors import PostgresMissing
+from hub.store.errors import PostgresMissing
 
 OLDEST_MAJOR = 15
 PROGRAMS = ("initdb", "pg_ctl", "postgres")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psycopg
 
-from hub.errors import DatabaseNewer, MigrationChanged, MigrationFailed, MigrationFolderWrong
 from hub.store.connect import connect
+from hub.store.errors import DatabaseNewer, MigrationChanged, MigrationFailed, MigrationFolderWrong
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 ADVISORY_LOCK = 0x6875_625F_6D69_6772  # "hub_migr"

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import psutil
 
-from hub.errors import ClusterBroken, ClusterFailed
 from hub.store.account import Account
+from hub.store.errors import ClusterBroken, ClusterFailed
 from hub.store.install import Postgres
 
 START_TIMEOUT_SECONDS = 600  # recovery replays at most max_wal_size

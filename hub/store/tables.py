@@ -51,7 +51,8 @@ def column_type(field_type: FieldType) -> str:
 
 def column(field: Field, contract: Contract) -> sql.Composable:
     """``"name" type`` with byte order for keys."""
-    parts: list[sql.Composable] = [sql.Identifier(field.name), sql.SQL(column_type(field.type))]  # pyright: ignore[reportArgumentType] - a closed table of types
+    kind = sql.SQL(column_type(field.type))  # pyright: ignore[reportArgumentType] - a closed table of types
+    parts: list[sql.Composable] = [sql.Identifier(field.name), kind]
     if field.name in contract.key:
         if field.type.kind == "string":
             parts.append(sql.SQL('COLLATE "C"'))

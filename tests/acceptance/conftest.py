@@ -1,6 +1,6 @@
 """Fixtures of the acceptance tests: a running HTTP door over a database of the test's own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,7 +37,7 @@ def a_door(database_url: str) -> Callable[..., Any]:
     """Makes a door with settings of the test's own: ``with a_door(waiting_max=1) as door``."""
 
     @contextmanager
-    def make(**changes: object) -> Iterator[RunningDoor]:
+    def make(**changes: object) -> Generator[RunningDoor]:
         with running(database_url, **changes) as started:
             populate(started)
             yield started

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -67,7 +67,7 @@ class Hub:
         return subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True).stdout
 
     @contextmanager
-    def started(self) -> Iterator[None]:
+    def started(self) -> Generator[None]:
         """``hub start`` until the block ends."""
         port = _free_port()
         self.environment["HUB_PORT"] = str(port)
@@ -89,7 +89,7 @@ class Hub:
         deadline = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < deadline and process.poll() is None:
             try:
-                if httpx.get(f"{self.url}/v1/health/ready", timeout=2).status_code == httpx.codes.OK:
+                if httpx.get(f"{self.url}/v1/health/ready", timeout=2).is_success:
                     return
             except httpx.TransportError:
                 pass

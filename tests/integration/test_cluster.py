@@ -18,8 +18,8 @@ import psutil
 import psycopg
 import pytest
 
-from hub.errors import ClusterBroken, ClusterBusy
 from hub.store.cluster import Cluster
+from hub.store.errors import ClusterBroken, ClusterBusy
 
 WAIT_SECONDS = 20
 WatchedFolder = Callable[[], AbstractContextManager[Path]]

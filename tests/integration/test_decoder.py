@@ -152,10 +152,17 @@ def test_a_child_that_panicked_or_died_is_replaced_and_one_that_refused_is_not(d
         assert psutil.pid_exists(before) != replaced, word
 
 
-def test_a_child_killed_from_outside_costs_the_batch_it_worked_on_and_no_other(decoder: Decoder):
-    decoder.submit(*task(b"sleep 30"))
+def test_a_child_killed_once_from_outside_costs_no_batch(decoder: Decoder):
+    decoder.submit(*task(b"sleep 3"))
     decoder.submit(*task(b"next"))
     threading.Timer(1.0, os.kill, (decoder.pid, signal.SIGKILL)).start()
+    assert decoder.result().refusal is None
+    assert decoder.result().copy == b"next"
+
+
+def test_a_batch_on_which_two_children_die_is_refused_and_no_other(decoder: Decoder):
+    decoder.submit(*task(b"kill"))
+    decoder.submit(*task(b"next"))
     refused = decoder.result()
     assert code_of(refused) == "decoder_died"
     assert "SIGKILL" in str(refused.refusal)

@@ -16,6 +16,7 @@ from hub.errors import LogUnavailable, OutcomeUnknown
 from hub.exchange import embedded_log, embedded_log_retention
 from hub.exchange.embedded_log import EmbeddedLog
 from hub.exchange.log import Consumer, Message
+from hub.exchange.partition_lock import PartitionLocks
 from hub.exchange.retention import sweeping
 from hub.store.cluster import Cluster
 from hub.store.connect import connect
@@ -227,6 +228,21 @@ def test_shares_differ_by_one_partition_at_most_and_spread_every_topic(subject: 
     for member in members:
         assert {place.topic for place in member.assignment()} == topics
         member.close()
+
+
+def test_a_lock_decides_where_two_members_saw_a_partition_free(database_url: str, monkeypatch: pytest.MonkeyPatch):
+    with (
+        closing(connect(database_url, "one", autocommit=True)) as first,
+        closing(connect(database_url, "two", autocommit=True)) as second,
+    ):
+        one, two = PartitionLocks(first, 1), PartitionLocks(second, 1)
+        for locks, conn in ((one, first), (two, second)):
+            # Each believes to be alone, as in the moment before the other's locks are seen.
+            monkeypatch.setattr(locks, "_locked", lambda pid=conn.info.backend_pid: [(0, pid)])
+        assert one.share([1, 2, 3]).taken == {1, 2, 3}
+        assert two.share([1, 2, 3]).taken == frozenset()
+        one.leave()
+        assert two.share([1, 2, 3]).taken == {1, 2, 3}
 
 
 # Figures -------------------------------------------------------------------------------------------------------------

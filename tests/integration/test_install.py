@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.errors import PostgresMissing
 from hub.store import install
+from hub.store.errors import PostgresMissing
 from hub.store.install import Postgres, best, find_all, ready_postgres
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from hub.errors import DatabaseNewer, MigrationChanged, MigrationFailed, MigrationFolderWrong
+from hub.store.errors import DatabaseNewer, MigrationChanged, MigrationFailed, MigrationFolderWrong
 from hub.store.migrate import MIGRATIONS, migrate, read_folder
 
 

@@ -95,14 +95,16 @@ def _settings() -> str:
 
 
 def _problems() -> str:
+    hubs = errors(of_connectors=False)
     rows = ["| code | status | en | zh |\n|---|---|---|---|"]
-    rows += [
-        f"| `{one.code}` | {'–' if issubclass(one, CONCEALED) else status_of(one)} | {_cell(one.en)} | {_cell(one.zh)} |"
-        for one in errors(of_connectors=False)
-    ]
+    rows += [f"| `{one.code}` | {_status(one)} | {_cell(one.en)} | {_cell(one.zh)} |" for one in hubs]
     rows.append("\nOf the connector alone:\n\n| code | en | zh |\n|---|---|---|")
     rows += [f"| `{one.code}` | {_cell(one.en)} | {_cell(one.zh)} |" for one in errors(of_connectors=True)]
     return "\n".join(rows)
+
+
+def _status(error: type[HubError]) -> str:
+    return "–" if issubclass(error, CONCEALED) else str(status_of(error))
 
 
 def _reasons() -> str:

@@ -13,8 +13,8 @@ import hub
 import schemas
 from hub.api import errors as api_errors
 from hub.api.problems import headers_of, preferred_language, problem_of, respond, status_of
-from hub.errors import StoreUnreachable
 from hub.identity.errors import NotAuthenticated
+from hub.store.errors import StoreUnreachable
 from schemas.errors import BatchIdReused, HubError
 
 
