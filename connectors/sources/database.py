@@ -5,8 +5,9 @@ where the last one ended, minus a lag window (``database_watermark``). Without a
 
 A row deleted at the source leaves no trace there, so ``deletes: keys`` also offers the list of all keys: the hub closes
 what it holds and does not find. The list is read in the order of the key, in one snapshot where the database can. Where
-it cannot, or reading is resumed, the list is still right: a key that is there all the time is always listed, and what
-the hub took after the run began it does not close.
+it cannot (SQLite), the list is still right: a key that is there all the time is always listed, and what the hub took
+after the run began it does not close. A list that was cut off is not resumed but read anew: its parts would be of two
+moments, and its end could be counted twice.
 """
 
 import hashlib
@@ -120,7 +121,7 @@ class DatabaseSource:
         relation = self._relation()
         yield RowsItem(self._options, self._reader(relation, self._options.watermark), self._clock)
         if self._options.deletes == "keys" and self._keys_are_due():
-            yield KeysItem(self._options, self._reader(relation, None), self._keys_told)
+            yield KeysItem(self._options, self._reader(relation, None), self._clock(), self._keys_told)
 
     def close(self) -> None:
         """Give back the connection."""
@@ -233,9 +234,10 @@ class RowsItem:
 class KeysItem:
     """The complete key list. An empty table gives no chunk."""
 
-    def __init__(self, options: DatabaseOptions, reader: Reader, finished: Callable[[], None]) -> None:
+    def __init__(self, options: DatabaseOptions, reader: Reader, now: float, finished: Callable[[], None]) -> None:
         self._options = options
         self._reader = reader
+        self._now = now
         self._finished = finished
 
     @property
@@ -245,8 +247,8 @@ class KeysItem:
 
     @property
     def identity(self) -> str:
-        """Another when database, table or key are."""
-        return _identity(self._reader, "keys", self._options)
+        """Another each time the source is asked: a list is read from its beginning to its end, or not at all."""
+        return f"{_identity(self._reader, 'keys', self._options)}|{self._now!r}"
 
     @property
     def cut_at(self) -> None:

@@ -59,12 +59,11 @@ class Applied:
 
 
 class Apply:
-    """Applies groups of batches over one long-lived connection; remembers which datasets arrive mostly known."""
+    """Applies groups of batches over one long-lived connection; remembers which datasets have their staging table."""
 
     def __init__(self, conn: Connection, *, close_share_max: float) -> None:
         self._conn = conn
         self._close_share_max = close_share_max
-        self._mostly_known: dict[str, bool] = {}
         self._staged: set[tuple[str, int]] = set()
 
     def prepare_staging(self, targets: Sequence[Target]) -> None:
@@ -85,7 +84,7 @@ class Apply:
             for target in targets.values()
             for reference in target.contract.references
         }
-        group = _Group(self._conn, taken, tuple(targets), tuple(parents), self._mostly_known, self._close_share_max)
+        group = _Group(self._conn, taken, tuple(targets), tuple(parents), self._close_share_max)
         return [group.apply(work) for work in works]
 
 
@@ -97,7 +96,6 @@ class _Group:
     taken: datetime
     datasets: tuple[str, ...]
     parents: tuple[str, ...]
-    mostly_known: dict[str, bool]
     close_share_max: float
     dirty_staging: bool = False
 
@@ -178,29 +176,23 @@ class _Group:
     ) -> list[tuple[int, Rejected]]:
         delete = work.envelope.operation == "delete"
         copy_rows(self.conn, target, work.prepared.columns, rows)
-        staged = rows.count(b"\n")
         lock_datasets(self.conn, self.datasets, self.parents)
         if not delete and target.contract.references:
-            staged -= self._pend(work, target, receipt, tally)
-        known = self.mostly_known.get(target.dataset, False)
-        counts = merge(
-            self.conn, target, delete=delete, staged=staged, mostly_known=known, taken=self.taken, receipt=receipt
-        )
-        self.mostly_known[target.dataset] = counts["new"] * 2 < staged
+            self._pend(work, target, receipt, tally)
+        counts = merge(self.conn, target, delete=delete, taken=self.taken, receipt=receipt)
         outcome = Outcome(0, 0, ())
         if counts["conflict"]:
             outcome = settle_conflicts(self.conn, target, taken=self.taken, receipt=receipt)
         _count(self.conn, target.dataset, counts, outcome, tally, delete=delete)
         return [(loser.receipt, loser.entry) for loser in outcome.losers]
 
-    def _pend(self, work: Work, target: Target, receipt: int, tally: Tally) -> int:
+    def _pend(self, work: Work, target: Target, receipt: int, tally: Tally) -> None:
         waiting = references.take_out_pending(self.conn, target)
         for one in waiting:
             organization = work.envelope.organization
             entry = quarantine.put_pending(self.conn, target, organization, receipt, one.entry, self.taken)
             quarantine.wait_for(self.conn, entry, one.parents)
         tally.pending += len(waiting)
-        return len(waiting)
 
 
 def _add(tally: Tally, counted: Tally) -> None:

@@ -1,8 +1,8 @@
 """One batch from staging into current and history: classify each staged row, act, count.
 
-Measured in the project's store study: two steps, the second only when needed. Step one inserts what is new and leaves
-the rest alone; step two classifies every staged row against ``current`` with one key lookup and acts in one statement.
-When most of the last batch was known already, step two goes first, alone.
+A look first: is any staged key known? It ends at the first that is. Where none is, one plain INSERT takes the batch:
+half the price of ON CONFLICT DO NOTHING, which announces every row before it inserts it (6.3 against 12.4 µs of the
+server's time). Else one statement classifies every staged row against ``current`` with one key lookup, and acts.
 
 ========== ============================================================ ==================================
 kind       what it is                                                   what happens
@@ -18,7 +18,7 @@ conflict   equal version, other content                                 left to 
 ========== ============================================================ ==================================
 
 The touch is not optional: without it a version that arrives late, between the two, would wrongly win.
-The join by ctid is safe because apply holds the dataset's lock.
+The look and the join by ctid are safe because apply holds the dataset's lock.
 """
 
 from collections import Counter
@@ -71,29 +71,23 @@ WITH matched AS MATERIALIZED (
 SELECT kind, count(*) FROM matched GROUP BY kind
 """)
 
+_ANY_KNOWN = sql.SQL("SELECT EXISTS (SELECT FROM {staging} s JOIN {current} c ON {key})")
+
 _INSERT = sql.SQL("""
 INSERT INTO {current} ({names})
 SELECT {staged}, s._version, s._row, {deleted}, %(taken)s, %(receipt)s FROM {staging} s
-ON CONFLICT DO NOTHING
 """)
 
 
-def merge(
-    conn: Connection, target: Target, *, delete: bool, staged: int, mostly_known: bool, taken: datetime, receipt: int
-) -> Counter[str]:
+def merge(conn: Connection, target: Target, *, delete: bool, taken: datetime, receipt: int) -> Counter[str]:
     """Merge this connection's staging table; returns how many rows were of each kind."""
     parameters = {"taken": taken, "receipt": receipt}
-    inserted = 0
-    if not mostly_known:
-        inserted = conn.execute(_statement(_INSERT, target, delete=delete), parameters).rowcount
-        if inserted == staged:
-            return Counter(new=inserted)
+    look = _ANY_KNOWN.format(staging=target.staging, current=target.current, key=target.key_equal("s", "c"))
+    known = conn.execute(look).fetchone()
+    if known == (False,):
+        return +Counter(new=conn.execute(_statement(_INSERT, target, delete=delete), parameters).rowcount)
     rows = conn.execute(_statement(_MERGE, target, delete=delete), parameters).fetchall()
-    counts = Counter({str(kind): int(count) for kind, count in rows})
-    # A row that step one put in meets itself in step two and is the same as itself.
-    counts["same"] -= inserted
-    counts["new"] += inserted
-    return +counts
+    return Counter({str(kind): int(count) for kind, count in rows})
 
 
 def _statement(template: sql.SQL, target: Target, *, delete: bool) -> sql.Composed:

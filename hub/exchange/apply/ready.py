@@ -48,15 +48,7 @@ def apply_ready(conn: Connection, target: Target) -> Resolved:
     for one in again:
         conn.execute("UPDATE quarantine SET state = 'pending' WHERE id = %s", [one.entry.position])
         quarantine.wait_for(conn, one.entry.position, one.parents)
-    counts = merge(
-        conn,
-        target,
-        delete=False,
-        staged=len(staged) - len(again),
-        mostly_known=False,
-        taken=taken,
-        receipt=receipt,
-    )
+    counts = merge(conn, target, delete=False, taken=taken, receipt=receipt)
     losers = settle_conflicts(conn, target, taken=taken, receipt=receipt).losers if counts["conflict"] else ()
     conn.execute(
         "UPDATE quarantine SET state = 'closed', closed_at = %s, closed_by = 'resolved' WHERE id = ANY(%s)",
