@@ -21,6 +21,15 @@ def read(conn: Connection, log: str, topic: str, incarnation: str, partition: in
     return row[0] if row is not None else 0
 
 
+def read_all(conn: Connection, log: str, group: str) -> dict[tuple[str, str, int], int]:
+    """A group's position in every partition it has taken anything of, by topic, incarnation and partition."""
+    rows = conn.execute(
+        "SELECT topic, incarnation, partition, next_offset FROM log_position WHERE log = %s AND group_name = %s",
+        [log, group],
+    ).fetchall()
+    return {(topic, incarnation, partition): following for topic, incarnation, partition, following in rows}
+
+
 def advance(
     conn: Connection,
     log: str,
@@ -64,7 +73,7 @@ def advance(
 def reset(conn: Connection, log: str, topic: str, incarnation: str, partition: int, group: str, following: int) -> None:
     """Put a position anywhere, for a replay. Whoever reads the partition loses its position and reads from here.
 
-    A consumer that sits idle at the end of the partition learns of it when it is rewound or started again.
+    A worker that sits idle at the end of the partition sees it within a second.
     """
     conn.execute(
         "INSERT INTO log_position (log, topic, incarnation, partition, group_name, next_offset)"

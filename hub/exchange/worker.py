@@ -41,6 +41,7 @@ GROUP_BATCHES_MAX = 64
 POLL_BYTES_MAX = 16 * 1024 * 1024
 TICK_SECONDS = 0.5
 PAUSE_SECONDS_MAX = 5.0
+LOOK_SECONDS = 1.0  # an idle worker sees within this time that a position was put back
 DEADLOCKS_MAX = 4
 
 Stopping = Callable[[], bool]
@@ -87,6 +88,7 @@ class Worker:
         self._waiting: deque[_InHand] = deque()  # polled, not yet with the child
         self._submitted: deque[_InHand] = deque()  # with the child, at most two
         self._positions: dict[PartitionKey, int] = {}
+        self._look_at = 0.0
         self._ready = True  # look once at start for records left ready by an earlier worker
 
     def run(self, stopping: Stopping) -> None:
@@ -98,12 +100,28 @@ class Worker:
         """Poll once and apply all that came; returns how many messages were done."""
         messages = self._consumer.poll(GROUP_BATCHES_MAX, POLL_BYTES_MAX, timeout_seconds)
         try:
+            if not messages and self._put_back():
+                self._forget()
+                return 0
             return self._work_off(messages)
         except PositionLost as lost:
             # Another worker has the partition: what this one read of it is none of its business any more.
             observe(PositionTaken(lost.topic, lost.partition))
             self._forget()
             return 0
+
+    def _put_back(self) -> bool:
+        """Whether somebody put a position back for a replay; with nothing new to read, nothing else would tell."""
+        now = time.monotonic()
+        if now < self._look_at:
+            return False
+        self._look_at = now + LOOK_SECONDS
+        stored = position.read_all(self._conn, self._log_name, GROUP)
+        back = any(stored.get(key, known) < known for key, known in self._positions.items())
+        for one in self._consumer.assignment():
+            key = (one.topic, one.incarnation, one.partition)
+            self._positions.setdefault(key, stored.get(key, 0))
+        return back
 
     def _work_off(self, messages: Sequence[Message]) -> int:
         done = 0

@@ -117,6 +117,23 @@ def test_a_worker_that_lost_its_position_goes_on_from_the_stored_one(exchange: E
     assert exchange.conn.execute('SELECT count(*) FROM data."420000_simple"').fetchone() == (4,)
 
 
+def test_an_idle_worker_reads_again_what_a_position_was_put_back_for(exchange: Exchange):
+    batches = [exchange.batch([row(code, number, 1)]) for number, code in enumerate("abc")]
+    with opened_log("embedded", exchange.url) as log:
+        incarnation = log.ensure_topic(TOPIC, 1).incarnation
+        send(log, batches)
+        with exchange.worker(log) as worker:
+            while len(exchange.receipts()) < 3:
+                worker.turn(1)
+            with exchange.conn.transaction():
+                exchange.conn.execute('TRUNCATE receipt, data."420000_simple" CASCADE')
+                reset(exchange.conn, log.name, TOPIC, incarnation, 0, GROUP, 1)
+            deadline = time.monotonic() + 10
+            while len(exchange.receipts()) < 2 and time.monotonic() < deadline:
+                worker.turn(0.2)
+    assert exchange.conn.execute('SELECT code FROM data."420000_simple" ORDER BY code').fetchall() == [("b",), ("c",)]
+
+
 @pytest.mark.parametrize("kind", ["embedded", "hostile-4"])
 def test_what_cannot_be_taken_is_refused_and_the_partition_goes_on(exchange: Exchange, kind: str):
     good = exchange.batch([row("a", 1, 1)])
