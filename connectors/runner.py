@@ -136,8 +136,10 @@ def _work_on(job: Job, sender: Sender, item: Item, seen: set[str]) -> Report:
     report = _report(job, run, outcome, error, began)
     if report.outcome != "later":
         item.finish("done" if report.outcome == "done" else "failed", report.to_text())
+    if report.outcome == "later":
+        return report  # the run stays open: the next look goes on where this one stopped, if the item is the same
     if report.worth_telling:
-        job.state.end(report.run, "abandoned" if report.outcome == "later" else report.outcome, _brief(report))
+        job.state.end(report.run, report.outcome, _brief(report))
     else:
         job.state.forget(report.run)
     return report
@@ -159,7 +161,8 @@ def _run_of(job: Job, item: Item) -> Run:
         if run.identity == item.identity:
             return run
         job.state.end(run, "abandoned", {"outcome": "replaced"})
-    after = job.state.position(item.name, item.identity, item.operation)
+    # A key list is complete or nothing: each run begins it anew.
+    after = None if item.operation == "keys" else job.state.position(item.name, item.identity, item.operation)
     run = started(item, item.cut_at or job.state.cut_at(job.clock()), job.standing.contract_version, after)
     job.state.begin(run)
     return run

@@ -88,7 +88,10 @@ def kept_store(settings: Settings, tell: Tell) -> Generator[KeptStore]:
 @contextmanager
 def opened_log(settings: Settings, url: str) -> Generator[Log]:
     """The log, while it is used."""
-    with closing(EmbeddedLog(url, backlog_bytes_max=int(settings.log_backlog_bytes_max))) as log:
+    match settings.log:
+        case "embedded":
+            log = EmbeddedLog(url, backlog_bytes_max=int(settings.log_backlog_bytes_max))
+    with closing(log):
         yield log
 
 

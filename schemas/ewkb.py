@@ -32,7 +32,7 @@ def is_flat(value: bytes) -> bool:
             at = _after(value, part, dimensions, at, order)
     except struct.error:
         return False
-    return True
+    return at <= len(value)
 
 
 def _header(value: bytes, at: int) -> tuple[int, int, int, str]:

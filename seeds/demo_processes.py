@@ -57,11 +57,15 @@ class Processes:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # A second Ctrl-C must not cut the stopping short.
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         with contextlib.suppress(ValueError):
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            for number in before:
+                signal.signal(number, signal.SIG_IGN)
         for process in reversed(self._running):
             stop(process)
+        with contextlib.suppress(ValueError):
+            for number, disposition in before.items():
+                signal.signal(number, disposition)
 
     def start(self, command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
         """Start a program that writes into a log file."""

@@ -5,9 +5,8 @@ where the last one ended, minus a lag window (``database_watermark``). Without a
 
 A row deleted at the source leaves no trace there, so ``deletes: keys`` also offers the list of all keys: the hub closes
 what it holds and does not find. The list is read in the order of the key, in one snapshot where the database can. Where
-it cannot (SQLite), the list is still right: a key that is there all the time is always listed, and what the hub took
-after the run began it does not close. A list that was cut off is not resumed but read anew: its parts would be of two
-moments, and its end could be counted twice.
+it cannot (SQLite), or when reading is resumed, the list is still right: a key that is there all the time is always
+listed, and what the hub took after the run began it does not close.
 """
 
 import hashlib
@@ -121,7 +120,7 @@ class DatabaseSource:
         relation = self._relation()
         yield RowsItem(self._options, self._reader(relation, self._options.watermark), self._clock)
         if self._options.deletes == "keys" and self._keys_are_due():
-            yield KeysItem(self._options, self._reader(relation, None), self._clock(), self._keys_told)
+            yield KeysItem(self._options, self._reader(relation, None), self._keys_told)
 
     def close(self) -> None:
         """Give back the connection."""
@@ -234,10 +233,9 @@ class RowsItem:
 class KeysItem:
     """The complete key list. An empty table gives no chunk."""
 
-    def __init__(self, options: DatabaseOptions, reader: Reader, now: float, finished: Callable[[], None]) -> None:
+    def __init__(self, options: DatabaseOptions, reader: Reader, finished: Callable[[], None]) -> None:
         self._options = options
         self._reader = reader
-        self._now = now
         self._finished = finished
 
     @property
@@ -247,8 +245,8 @@ class KeysItem:
 
     @property
     def identity(self) -> str:
-        """Another each time the source is asked: a list is read from its beginning to its end, or not at all."""
-        return f"{_identity(self._reader, 'keys', self._options)}|{self._now!r}"
+        """Another when database, table or key are."""
+        return _identity(self._reader, "keys", self._options)
 
     @property
     def cut_at(self) -> None:
@@ -266,18 +264,17 @@ class KeysItem:
             return self._reader.count(connection)
 
     def chunks(self, after: str | None, rows_max: int) -> Iterator[Chunk]:
-        """Keys in their order; after a position at the end, the list from its beginning.
+        """Keys in their order.
 
         Raises:
             SourceError: the keys cannot be read.
         """
-        before = None if after is None else parse_position(self.name, after)
-        run = before if before is not None and before.after is not None else Position(0, None)
+        run = Position(0, None) if after is None else parse_position(self.name, after)
         with self._reader.connected(snapshot=True) as connection:
             self._reader.refuse_unkeyed(connection)
             for page in self._reader.pages(connection, self._options.key, [], run.after, rows_max):
                 first = run.rows + 1
-                run = Position(run.rows + page.frame.height, page.last if page.more else None)
+                run = Position(run.rows + page.frame.height, page.last)
                 yield Chunk(page.frame, run.to_text(), first, run.rows)
 
     def finish(self, outcome: Outcome, report: str) -> None:  # noqa: ARG002 - the port's; a table has no place for them

@@ -146,11 +146,14 @@ def test_a_databases_rows_and_its_key_list_are_two_runs(place: Workplace):
     assert sum(one.records for one, _ in hub.taken.values() if one.keys is None) == 25
 
 
-def test_a_key_list_that_is_killed_names_its_total_once(place: Workplace, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(("place_of_death", "time"), [("await_receipts", 2), ("_close_key_list", 1)])
+def test_a_key_list_that_is_killed_names_its_total_once(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch, place_of_death: str, time: int
+):
     with_database(place, 25)
     hub = ScriptedHub()
     with monkeypatch.context() as patched:
-        killed_at(patched, runner, "await_receipts", 2)
+        killed_at(patched, runner, place_of_death, time)
         with pytest.raises(Killed):
             place.run(hub)
     place.run(hub)

@@ -140,17 +140,12 @@ def test_a_deleted_row_is_missing_from_the_key_list(file: Path, clock: Clock):
     assert column(after) == sorted(column(after))
 
 
-def test_a_key_list_that_was_cut_off_is_another_one_and_so_read_anew(file: Path, clock: Clock):
+def test_a_key_list_is_resumed_where_it_stopped_and_has_nothing_behind_its_end(file: Path, clock: Clock):
     run_sql(file, TABLE, INSERT, rows=[(k, at(k), "v") for k in range(7)])
-    opened = source(file, clock, deletes="keys")
-    _, cut_off = opened.items()
-    assert column([next(iter(cut_off.chunks(None, 3)))]) == [0, 1, 2]
-    clock.now += 1
-    rows, anew = opened.items()
-    assert anew.identity != cut_off.identity
-    assert rows.identity == next(iter(opened.items())).identity
-    assert column(list(anew.chunks(None, 3))) == list(range(7))
-    opened.close()
+    whole = read(source(file, clock, deletes="keys"), number=1)
+    rest = read(source(file, clock, deletes="keys"), whole[0].position, number=1)
+    assert column(rest) == [3, 4, 5, 6]
+    assert read(source(file, clock, deletes="keys"), whole[-1].position, number=1) == []
 
 
 def test_keys_are_listed_as_often_as_asked_for_and_again_if_they_were_not_finished(file: Path, clock: Clock):

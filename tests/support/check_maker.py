@@ -23,7 +23,7 @@ def contract_with(
     checks: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     record_checks: Sequence[Mapping[str, Any]] = (),
 ) -> Contract:
-    """A contract of the fields' Avro types (without null; ``geometry`` for one) and their checks; the key is ``row``."""
+    """A contract of the fields' Avro types (without null; ``geometry`` for one) and their checks; its key: ``row``."""
     title = {"zh": "试", "en": "test"}
     made: list[dict[str, Any]] = [
         {**_KEY, "hub": {"title": title, "type": "I", "level": 1, "checks": [{"check": "required"}]}}

@@ -199,7 +199,7 @@ def test_a_unit_that_contradicts_its_indicator_is_told_the_right_one():
     )
     columns = {
         "indicator": ["pop", "pop", "rgdpe", "unknown", None, "pop"],
-        "unit": ["million persons", "persons", "USD", "x", "x", None],
+        "unit": ["million persons", "heads", "USD", "x", "x", None],
     }
     assert codes_by_row(contract, columns) == [[], ["unit_mismatch"], ["unit_mismatch"], [], [], []]
     told = {one.reason.sentence("en"): one.failed.arg_true().to_list() for one in found(contract, columns)}
