@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from hub.listening import bound_socket
 from hub.main import kept_store, run_worker
 from hub.settings import Settings
 from hub.store.migrate import migrate
@@ -43,6 +44,8 @@ def start_command(
 ) -> None:
     """Run the whole hub until Ctrl-C: store, HTTP door and workers. What dies is started again."""
     settings = settings_of(host=host, port=port, workers=workers)
+    with bound_socket(settings):
+        pass  # taken by another: say so now, rather than start a door that cannot open again and again
     with stop_signals() as stopping, kept_store(settings, tell) as store:
         migrate(store.url)
         say(

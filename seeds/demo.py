@@ -40,6 +40,7 @@ class Settings:
     folder: Path
     stay: bool
     language: Language
+    port: int
 
     @property
     def sources(self) -> Path:
@@ -55,7 +56,7 @@ class Demo:
     def __init__(self, settings: Settings, console: Console) -> None:
         self._settings = settings
         self._console = console
-        self._base_url = f"http://{LOOPBACK}:{free_port(PORT)}"
+        self._base_url = f"http://{LOOPBACK}:{free_port(settings.port)}"
         self._hub: subprocess.Popen[bytes] | None = None
 
     def run(self) -> int:
@@ -166,8 +167,9 @@ def _read_arguments() -> Settings:
     parser.add_argument("--residents", type=int, default=generate.RESIDENTS, help="a fifth as many legal persons")
     parser.add_argument("--folder", type=Path, default=Path(".demo"), help="where everything of the demo is kept")
     parser.add_argument("--exit", action="store_true", help="end after the summary; 1 when anything went wrong")
+    parser.add_argument("--port", type=int, default=PORT, help="the hub's, or a free one where it is taken; 0: any")
     given = parser.parse_args()
-    return Settings(given.residents, given.folder.absolute(), not given.exit, _language())
+    return Settings(given.residents, given.folder.absolute(), not given.exit, _language(), given.port)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -35,10 +35,13 @@ shutil.rmtree(folder, ignore_errors=True)
 """
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(TESTS / "unit"):
             item.add_marker(pytest.mark.disable_socket)
+    # What takes longest begins first, or one process works on it alone in the end.
+    items.sort(key=lambda item: item.get_closest_marker("fault") is None)
 
 
 @contextmanager

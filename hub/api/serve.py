@@ -1,6 +1,5 @@
 """The HTTP door as a process: the application over its parts, on a socket, until it is told to stop."""
 
-import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -10,9 +9,9 @@ from hub.api.app import THREADS, create_app
 from hub.api.dependencies import Parts
 from hub.api.protocol import BoundedProtocol
 from hub.api.waiting import ReceiptListener, Waiting
-from hub.errors import SettingWrong
 from hub.exchange.door import Door
 from hub.identity.organization_tokens import OrganizationTokens
+from hub.listening import bound_socket
 from hub.main import Tell, opened_log, opened_store, utc_now
 from hub.observations import log_to_stderr
 from hub.settings import Settings
@@ -71,16 +70,3 @@ def server_of(parts: Parts) -> uvicorn.Server:
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
-
-
-@contextmanager
-def bound_socket(settings: Settings) -> Generator[socket.socket]:
-    """The door's address, taken before anything is started."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        listening = socket.create_server((settings.host, settings.port), family=family, backlog=512)
-    except OSError as error:
-        where = f"{settings.host}:{settings.port}"
-        raise SettingWrong(setting="HUB_PORT", problem=f"{where}: {error.strerror or error}") from error
-    with listening:
-        yield listening

@@ -12,9 +12,10 @@ import uvicorn
 
 from catalog.organization import Organization
 from catalog.store import add_mandate, add_organization
-from hub.api.serve import bound_socket, opened_parts, server_of
+from hub.api.serve import opened_parts, server_of
 from hub.exchange.registry_store import register_contract, register_dataset
 from hub.identity.organization_tokens import issue
+from hub.listening import bound_socket
 from hub.main import ready_topic, run_worker
 from hub.settings import Settings
 from hub.store.connect import connect

@@ -19,7 +19,7 @@ from schemas.contract import Field, FieldType
 from schemas.frame import polars_type
 from schemas.textform import KEY_SEPARATOR, canonical, key_text, record_digest, text_of
 
-TIMES = {"min_value": datetime(1, 1, 1), "max_value": datetime(9999, 12, 30)}  # noqa: DTZ001 - local, as records have them
+TIMES = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 30))  # noqa: DTZ001 - local, as records have them
 VALUES: Mapping[FieldType, st.SearchStrategy[Any]] = {
     FieldType("string"): st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
     FieldType("int"): st.integers(-(2**31), 2**31 - 1),
@@ -31,8 +31,8 @@ VALUES: Mapping[FieldType, st.SearchStrategy[Any]] = {
     FieldType("date"): st.dates(),
     FieldType("decimal", 38, 10): st.decimals(-(10**27), 10**27, places=10),
     FieldType("decimal", 3, 3): st.decimals(Decimal("-0.999"), Decimal("0.999"), places=3),
-    FieldType("timestamp_micros"): st.datetimes(**TIMES),
-    FieldType("timestamp_millis"): st.datetimes(**TIMES).map(
+    FieldType("timestamp_micros"): TIMES,
+    FieldType("timestamp_millis"): TIMES.map(
         lambda moment: moment.replace(microsecond=moment.microsecond // 1_000 * 1_000)
     ),
 }
