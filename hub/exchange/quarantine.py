@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from psycopg import Connection, sql
 from psycopg.rows import class_row
@@ -51,7 +51,9 @@ class Entry:
 def put(
     conn: Connection, target: Target, organization: str, entries: Sequence[tuple[int, Rejected]], taken: datetime
 ) -> None:
-    """Insert open entries, each under its receipt."""
+    """Insert open entries, each under its receipt; what waits already, for the same reasons, is not put twice."""
+    waiting = _waiting(conn, target.dataset, "open", [entry for _, entry in entries])
+    entries = [one for one in entries if (one[1].digest, one[1].codes) not in waiting]
     if not entries:
         return
     with (
@@ -79,6 +81,26 @@ def put(
                     taken,
                 )
             )
+
+
+def _waiting(
+    conn: Connection, dataset: str, state: Literal["open", "pending"], entries: Sequence[Rejected]
+) -> set[tuple[str, str]]:
+    """Digest and codes of those of the entries that wait already."""
+    if not entries:
+        return set()
+    rows = conn.execute(
+        "SELECT digest, codes FROM quarantine"
+        " WHERE dataset = %s AND digest = ANY(%s) AND state = %s AND state <> 'closed'",
+        [dataset, [entry.digest for entry in entries], state],
+    ).fetchall()
+    return {(str(digest), str(codes)) for digest, codes in rows}
+
+
+def not_pending(conn: Connection, dataset: str, entries: Sequence[Rejected]) -> set[str]:
+    """Digests of those entries that do not wait as pending yet."""
+    waiting = {digest for digest, _ in _waiting(conn, dataset, "pending", entries)}
+    return {entry.digest for entry in entries} - waiting
 
 
 def _storable(text: str | None) -> str | None:

@@ -312,3 +312,22 @@ def test_records_without_their_parent_wait_and_are_taken_when_it_comes(
     assert (resolved.taken, resolved.waiting) == (1, 0)
     stored = connection.execute('SELECT code FROM data."420000_child" ORDER BY code').fetchall()
     assert stored == [("x",), ("z",)]
+
+
+def test_a_bad_record_sent_again_as_it_was_waits_once(connection: psycopg.Connection, sender: Sender) -> None:
+    for _ in range(3):
+        tally = only(sender.take(sender.work([row("a", -1, 1), row("b", 1, 1)])))
+        assert (tally.received, tally.rejected) == (2, 1)
+    assert connection.execute("SELECT count(*) FROM quarantine").fetchone() == (1,)
+
+
+@pytest.mark.usefixtures("target")
+def test_a_record_that_waits_for_its_parent_and_is_sent_again_waits_once(connection: psycopg.Connection) -> None:
+    child = Sender(
+        connection,
+        _register(connection, parse_contract(simple_contract_source(name="child", reference="simple")), "420000.child"),
+    )
+    for _ in range(2):
+        assert only(child.take(child.work([row("x", 1, 1, note="a")]))).pending == 1
+    assert connection.execute("SELECT state, count(*) FROM quarantine GROUP BY state").fetchall() == [("pending", 1)]
+    assert connection.execute("SELECT count(*) FROM pending_reference").fetchone() == (1,)

@@ -6,6 +6,8 @@ import polars as pl
 import pytest
 import shapely
 from check_maker import codes_by_row, codes_of, contract_with, ewkb, found
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.cast import cast_column
 from schemas.contract import Field, FieldType
@@ -128,6 +130,11 @@ def test_flat_geometries_are_seen_to_be_flat_in_every_spelling(wkt: str):
             assert is_flat(value)
             assert not is_flat(value[: len(value) // 2]) or "MULTI" not in wkt
     assert is_flat(ewkb(wkt))
+
+
+@given(st.binary(max_size=60) | st.integers(0, 90).map(lambda length: nested(6, 9)[:length]))
+def test_no_bytes_do_worse_than_be_seen_as_not_flat(value: bytes):
+    assert is_flat(value) in {True, False}
 
 
 def test_a_large_outline_is_read():

@@ -188,7 +188,10 @@ class _Group:
 
     def _pend(self, work: Work, target: Target, receipt: int, tally: Tally) -> None:
         waiting = references.take_out_pending(self.conn, target)
+        fresh = quarantine.not_pending(self.conn, target.dataset, [one.entry for one in waiting])
         for one in waiting:
+            if one.entry.digest not in fresh:
+                continue  # sent again as it was: it waits already
             organization = work.envelope.organization
             entry = quarantine.put_pending(self.conn, target, organization, receipt, one.entry, self.taken)
             quarantine.wait_for(self.conn, entry, one.parents)
