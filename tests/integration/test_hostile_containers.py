@@ -102,7 +102,17 @@ HOSTILE: dict[str, tuple[str, int, bytes]] = {
     "a block of 2^40 records": ("batch_too_large", 2**40, container([(2**40, RECORDS)])),
     "1 record claimed, 2 held": ("records_damaged", 1, container([(1, RECORDS)])),
     "3 records claimed, 2 held": ("records_damaged", 3, container([(3, RECORDS)])),
-    "a record over two blocks": ("records_damaged", 2, container([(1, RECORDS[:5]), (1, RECORDS[5:])])),
+    "a record over two blocks": ("records_damaged", 2, container([(1, RECORDS[:6]), (1, RECORDS[6:])])),
+    "1 claimed and 2 held, 2 claimed and 1 held": (
+        "records_damaged",
+        3,
+        container([(1, RECORDS), (2, record("c", 3))]),
+    ),
+    "a hundred records one block late": (
+        "records_damaged",
+        200,
+        container([(100, RECORDS * 50 + record("c", 3)), (100, RECORDS * 49 + record("c", 3))]),
+    ),
     "a union index without a type": ("records_damaged", 2, container([(2, b"\x04" + RECORDS[1:])])),
     "a negative union index": ("records_damaged", 2, container([(2, b"\x01" + RECORDS[1:])])),
     "text that is no UTF-8": ("records_damaged", 1, container([(1, b"\x02" + text(b"\xff\xfe") + b"\x00")])),

@@ -23,7 +23,8 @@ VECTORS: list[dict[str, Any]] = json.loads(
 def envelope_of(members: dict[str, Any]) -> Envelope:
     keys = None if members["keys"] is None else KeyList(**members["keys"])
     cut_at = datetime.fromisoformat(members["cut_at"]).astimezone(UTC)
-    return Envelope(**(members | {"keys": keys, "cut_at": cut_at}))
+    changed: dict[str, Any] = members | {"keys": keys, "cut_at": cut_at}
+    return Envelope(**changed)
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
