@@ -9,7 +9,7 @@ from connectors.errors import HubUnreachable, Interrupted
 from connectors.state import State
 
 PAUSE_SECONDS: Final = 0.1
-PAUSE_SECONDS_MAX: Final = 1.0
+PAUSE_SECONDS_MAX: Final = 0.25
 
 Receipt = Mapping[str, Any]
 

@@ -5,10 +5,14 @@ positive where the next one begins with a set bit. So decimals are made bytes he
 """
 
 from collections.abc import Sequence
-from typing import Any
+from decimal import Context
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
+
+# Python's own context keeps 28 digits and rounds the rest away; a decimal may have 38.
+_EXACT: Final = Context(prec=60)
 
 
 def decimal_bytes(column: pl.Series) -> pl.Series:
@@ -52,7 +56,7 @@ def _nested(values: Sequence[Any], kind: pl.List) -> list[Any]:
         return [None if one is None else _nested(one, inner) for one in values]
     scale = inner.scale  # pyright: ignore[reportAttributeAccessIssue]  # an array of decimals has decimals inside
     return [
-        None if array is None else [None if one is None else _bytes_of(int(one.scaleb(scale))) for one in array]
+        None if array is None else [None if one is None else _bytes_of(int(one.scaleb(scale, _EXACT))) for one in array]
         for array in values
     ]
 

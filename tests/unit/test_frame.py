@@ -21,7 +21,7 @@ from schemas.batch import Limits, walk
 from schemas.container_errors import RecordsDamaged
 from schemas.contract import Contract, FieldType
 from schemas.envelope import Operation
-from schemas.frame import Decoded, decode, encode
+from schemas.frame import Decoded, decode, encode, polars_type
 from schemas.writer_schema import Plan, resolve
 
 LIMITS = Limits()
@@ -47,6 +47,17 @@ def test_what_is_encoded_decodes_the_same(drawn: tuple[Contract, pl.DataFrame]):
     back = decoded(contract, encode(contract, frame, "upsert"))
     assert_frame_equal(back.frame, frame)
     assert (back.violations, back.text) == ((), None)
+
+
+def test_every_digit_of_a_large_decimal_survives_also_in_an_array():
+    large = Decimal("12345678901234567890123456789012.345678")
+    array = FieldType("array", items=FieldType("decimal", 38, 6))
+    contract = contract_of({"one": FieldType("decimal", 38, 6), "many": array})
+    rows = [{"code": "x", "one": large, "many": [large, -large, None]}, {"code": "y", "one": -large, "many": None}]
+    frame = pl.DataFrame(rows, schema={field.name: polars_type(field.type) for field in contract.fields})
+    content = encode(contract, frame, "upsert")
+    assert decoded(contract, content).frame.to_dicts() == rows
+    assert list(fastavro.reader(io.BytesIO(content))) == rows
 
 
 @given(frames(records_min=1))
