@@ -25,7 +25,7 @@ demo: $(STAMP) ## start the hub with eleven filled datasets until Ctrl-C (RESIDE
 	@$(BIN)/python -m seeds.demo --residents $(RESIDENTS) $(if $(EXIT),--exit)
 
 test: $(STAMP) ## run the tests (ARGS="-k word" picks some)
-	@$(BIN)/pytest -n 3 --dist loadgroup --ignore=tests/nightly --ignore=tests/bench $(ARGS)
+	@$(BIN)/pytest -n 3 --ignore=tests/nightly --ignore=tests/bench $(ARGS)
 
 check: $(STAMP) ## lint, format, types and architecture
 	@echo "ruff: lint";        $(BIN)/ruff check .

@@ -156,7 +156,6 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reference]:
 
 
 @pytest.mark.fault
-@pytest.mark.xdist_group("demo")  # one template for all of them
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_kill_at_any_moment_of_the_demo_ends_in_the_same_content(seed: int, reference: Reference, tmp_path: Path):
     rng = random.Random(seed)
