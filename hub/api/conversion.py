@@ -16,6 +16,7 @@ import fastavro
 from hub.api.errors import BodyEmpty, RowsTooMany, RowUnreadable
 from schemas.contract import Contract
 from schemas.envelope import Operation
+from schemas.writer_schema import operation_fields
 
 # Equal rows give equal bytes: a repeated request is known by its digest.
 SYNC_MARKER = b"hub text form v1"
@@ -63,16 +64,8 @@ def from_json(body: bytes, contract: Contract, operation: Operation, records_max
     return _convert(_elements(body), contract, operation, records_max)
 
 
-def field_names(contract: Contract, operation: Operation) -> tuple[str, ...]:
-    """The fields a record of this operation may have."""
-    if operation == "upsert":
-        return contract.field_names
-    version = (contract.version_field,) if contract.version_field else ()
-    return tuple(name for name in contract.field_names if name in {*contract.key, *version})
-
-
 def _convert(rows: Iterator[Any], contract: Contract, operation: Operation, records_max: int) -> Converted:
-    names = field_names(contract, operation)
+    names = operation_fields(contract, operation)
     schema = {
         "type": "record",
         "name": contract.name,
