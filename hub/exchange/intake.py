@@ -17,13 +17,12 @@ from catalog.errors import DatasetNotYours, DatasetUnknown
 from hub.errors import BatchOfOtherHub, BatchOfOtherTopic, ContractVersionUnknown, CutAtAhead
 from hub.exchange import registry_store
 from hub.exchange.apply.target import Target
-from hub.exchange.log import Message
+from hub.exchange.log import TOPIC_PREFIX, Message
 from schemas.contract import Contract, parse_contract
 from schemas.envelope import Envelope, parse_envelope
 from schemas.errors import EnvelopeMissing, HubError
 
 HEADER = "hub-batch"
-TOPIC_PREFIX = "exchange."
 CUT_AT_AHEAD_MAX = timedelta(seconds=60)  # DESIGN.md: a version more than 60 s ahead is refused
 REMEMBERED_SECONDS = 1.0  # a dataset or a mandate changed by an administrator counts within this time
 
