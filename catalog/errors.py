@@ -9,7 +9,8 @@ HubError
     ├── DatasetExists           the id is taken
     ├── DatasetUnknown          there is none of this id, or none the caller may know of
     ├── DatasetNotYours         a batch says it is of a dataset its organization does not own
-    └── MandateUnknown          nothing to revoke
+    ├── MandateUnknown          nothing to revoke
+    └── RoleNeeded              the caller may not do this
 """
 
 from dataclasses import dataclass
@@ -115,3 +116,14 @@ class MandateUnknown(CatalogError):
     code: ClassVar[str] = "mandate_unknown"
     zh: ClassVar[str] = "没有 {sender} 代报 {dataset} 的有效委托。"
     en: ClassVar[str] = "{sender} holds no mandate for {dataset}."
+
+
+@dataclass(eq=False)
+class RoleNeeded(CatalogError):
+    """The caller may not do this."""
+
+    roles: str
+
+    code: ClassVar[str] = "role_needed"
+    zh: ClassVar[str] = "此操作需要角色:{roles}。您的账户没有该角色;请联系主管部门。"
+    en: ClassVar[str] = "this takes the role {roles}, which your account does not have; ask the administrator."
