@@ -38,7 +38,7 @@ format: $(STAMP) ## format the code and repair what lint can repair
 
 bench: $(STAMP) ## measure (BENCH=way-in, or all); the last line of each is one JSON object
 	@set -e; for file in $(if $(BENCH),tests/bench/$(subst -,_,$(BENCH)).py,tests/bench/[a-z]*.py); do \
-	  echo "bench: $$file"; $(BIN)/python $$file; done
+	  echo "bench: $$file"; PYTHONPATH=tests/support $(BIN)/python $$file; done
 
 nightly: $(STAMP) ## what takes too long for every change: files of many gigabytes
 	@$(BIN)/pytest tests/nightly $(ARGS)

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from connectors import cli_look, cli_run
+from connectors import cli_key, cli_look, cli_run
 from connectors.errors import Interrupted
 from connectors.terminal import language
 from schemas.errors import HubError
@@ -24,6 +24,7 @@ app.command("check")(cli_look.check_command)
 app.command("dry-run")(cli_look.dry_run_command)
 app.command("run")(cli_run.run_command)
 app.command("status")(cli_look.status_command)
+app.add_typer(cli_key.key, name="key")
 
 
 def main() -> None:

@@ -24,11 +24,13 @@ RETRY_SECONDS = 5.0
 
 
 def check_command(file: ConfigFile, as_json: AsJson = False) -> None:
-    """Check configuration, token, hub, contract and the head of each item, and say what would be ignored."""
+    """Check configuration, token, signing key, hub, contract and each item's head, and say what would be ignored."""
     from connectors.config import read_connector
+    from connectors.signing import signing_of
 
     connector = read_connector(file)
     connector.token()
+    signing_of(connector)
     told: list[tuple[str, str]] = [("配置文件与令牌可用", "configuration and token can be used")]
     if connector.config.token.file is not None:
         mode = (connector.folder / connector.config.token.file).stat().st_mode

@@ -18,6 +18,7 @@ import httpx
 
 from connectors.errors import AccessRefused, AnswerStrange, BatchRefused, HubUnreachable, Interrupted
 from schemas.errors import Language
+from schemas.signature import HEADER as SIGNATURE
 
 TIMEOUT: Final = httpx.Timeout(connect=10, read=60, write=60, pool=60)
 PAUSE_SECONDS: Final = 0.5
@@ -57,8 +58,10 @@ class Standing:
 class Door:
     """One hub's door with one token. Threads may share it; nothing in it waits longer than its timeouts."""
 
-    def __init__(self, http: httpx.Client) -> None:
+    def __init__(self, http: httpx.Client, signature: Callable[[bytes], str] | None = None) -> None:
+        """A door; ``signature`` makes the header hub-signature of an envelope."""
         self._http = http
+        self._signature = signature
 
     def standing(self, dataset: str) -> Standing:
         """How the dataset stands."""
@@ -92,6 +95,8 @@ class Door:
             AccessRefused: not with this token, or not this dataset.
         """
         headers = {"content-type": "application/avro", "hub-batch": envelope.decode("ascii")}
+        if self._signature is not None:
+            headers[SIGNATURE] = self._signature(envelope)
         answer = self._request("POST", f"/v1/exchange/{dataset}/batches", headers, container)
         if answer.status_code == HTTPStatus.ACCEPTED:
             return None

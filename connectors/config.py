@@ -115,6 +115,13 @@ class BatchPlan(_Part):
     in_flight: int = Field(default=3, ge=1, le=16)
 
 
+class SigningPlan(_Part):
+    """The key batches are signed with; without it they go unsigned."""
+
+    key_id: str = Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")
+    key_file: str = Field(min_length=1)
+
+
 class Schedule(_Part):
     """How often ``run --follow`` looks for something new."""
 
@@ -127,6 +134,7 @@ class ConnectorConfig(_Part):
     dataset: str = Field(pattern=r"^[0-9]{6}\.[a-z][a-z0-9_]{0,40}$")
     hub: Annotated[str, AfterValidator(_address)]
     token: TokenPlace
+    signing: SigningPlan | None = None
     sender: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9-]{1,39}$")
     source: Mapping[str, Any]
     mapping: MappingPlan = MappingPlan()
@@ -273,7 +281,13 @@ def _of_unknown(first: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
 
 
 def _model_at(model: type[BaseModel], path: Sequence[int | str]) -> type[BaseModel]:
-    inner = {"token": TokenPlace, "mapping": MappingPlan, "batch": BatchPlan, "schedule": Schedule}
+    inner = {
+        "token": TokenPlace,
+        "mapping": MappingPlan,
+        "batch": BatchPlan,
+        "schedule": Schedule,
+        "signing": SigningPlan,
+    }
     if len(path) == 3:  # noqa: PLR2004 - mapping.fields.<name>
         return FieldRule
     return inner.get(str(path[0]), model) if path else model

@@ -18,6 +18,7 @@ from connectors.port import Source
 from connectors.progress import Watcher
 from connectors.report import Report
 from connectors.runner import Job, run_once
+from connectors.signing import signing_of
 from connectors.sources.catalog import open_source
 from connectors.state import State, opened_state
 from connectors.terminal import language
@@ -109,11 +110,12 @@ def opened_session(
         transport: of the HTTP client, for tests.
 
     Raises:
-        ConfigError, TokenMissing, StateBusy: it cannot begin.
+        ConfigError, TokenMissing, SigningKeyUnusable, SigningKeyOpen, StateBusy: it cannot begin.
     """
     connector = read_connector(file)
     config = connector.config
     token = connector.token()
+    signing = signing_of(connector)
     source = open_source(config.source, connector.folder, file.name)
     patience = Patience(config.hub, retry_seconds_max, stopping, lambda problem, pause: _tell(watcher, problem, pause))
     try:
@@ -121,7 +123,8 @@ def opened_session(
             opened_state(connector.state_folder) as state,
             http_client(config.hub, token, language(), transport) as http,
         ):
-            yield Session(connector, source, state, Door(http), patience, watcher, receipt_seconds_max, confirm_keys)
+            door = Door(http, None if signing is None else signing.header)
+            yield Session(connector, source, state, door, patience, watcher, receipt_seconds_max, confirm_keys)
     finally:
         source.close()
 

@@ -1,7 +1,7 @@
 """hub receipt, hub quarantine, hub erase."""
 
-import getpass
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -11,14 +11,16 @@ from psycopg import Connection
 from catalog import store as catalog_store
 from catalog.dataset import Dataset
 from catalog.errors import DatasetUnknown
+from hub.acts.erasures import erase_record
 from hub.api.errors import ReceiptAbsent
 from hub.errors import QuarantineEntryUnknown
 from hub.exchange import quarantine as quarantine_rows
-from hub.exchange.apply.erase import erase as erase_record
-from hub.exchange.apply.target import Target
+from hub.exchange.erasure_keys import erasure_keys_of
 from hub.exchange.receipt import read_receipt
 from hub.exchange.registry_store import contract_of
-from hub.terminal import AsJson, say, show_json, show_rows, transaction
+from hub.identity.people import caller_of_login
+from hub.main import crypto_of, keys_of
+from hub.terminal import ActingAs, AsJson, say, settings_of, show_json, show_rows, transaction
 
 receipt = typer.Typer(help="Receipts: what became of a batch.", no_args_is_help=True)
 quarantine = typer.Typer(help="Rejected records that wait to be corrected.", no_args_is_help=True)
@@ -83,29 +85,32 @@ def close_quarantine(
 
 def erase(
     dataset: DatasetArgument,
+    acting_as: ActingAs,
     key: Annotated[list[str], typer.Option(help="The record's key in text form; once a part, in order.")],
     reason: Annotated[str, typer.Option(help="Why: the law or the request it rests on.")],
-    actor: Annotated[str | None, typer.Option(help="Who asks for it; the user of this machine by default.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Erase a record with all it said before, from tables and quarantine. A salted commitment stays."""
-    with transaction() as conn:
-        found = _dataset(conn, dataset)
-        contract = contract_of(conn, found)
+    """Erase a record with all it said before, from tables and quarantine. Commitment, version and digest stay.
+
+    Older versions do not come back; a higher one is a new record. Subscribers are told to erase it for 30 days.
+    """
+    settings = settings_of()
+    keys = erasure_keys_of(keys_of(settings), crypto_of(settings))
+    with transaction(settings) as conn:
+        now = datetime.now(UTC)
+        contract = contract_of(conn, _dataset(conn, dataset))
         if len(key) != len(contract.key):
             raise typer.BadParameter(f"the key has {len(contract.key)} parts: {', '.join(contract.key)}")
-        erased = erase_record(
-            conn, Target(dataset, contract), tuple(key), reason=reason, actor=actor or getpass.getuser()
-        )
+        erased = erase_record(conn, caller_of_login(conn, acting_as, now), dataset, tuple(key), reason, keys, now)
     if as_json:
         show_json(asdict(erased))
         return
     say(
-        f"已删除:历史 {erased.history_rows} 条,隔离 {erased.quarantine_entries} 条。承诺值 {erased.commitment};"
-        f"盐 {erased.salt} 仅显示这一次。日志中的原始批次随日志保留期到期删除。",
-        f"erased, with {erased.history_rows} rows of history and {erased.quarantine_entries} of quarantine. Commitment "
-        f"{erased.commitment}; its salt {erased.salt} is shown this once. The batch's bytes leave the log with its "
-        "retention.",
+        f"已删除:历史 {erased.history_rows} 条,隔离 {erased.quarantine_entries} 条。留存承诺值 {erased.commitment}"
+        "(由枢纽密钥对数据资源与主键计算)、版本与摘要;旧版本不会再次入库。日志中的原始批次随日志保留期到期删除。",
+        f"erased, with {erased.history_rows} rows of history and {erased.quarantine_entries} of quarantine. What stays "
+        f"is the commitment {erased.commitment} (of dataset and key, under the hub's key), version and digest; older "
+        "versions do not come back. The batch's bytes leave the log with its retention.",
     )
 
 

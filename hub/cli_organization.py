@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from catalog import store as catalog_store
-from catalog.errors import DatasetUnknown, OrganizationUnknown
 from catalog.organization import Level, Organization
-from hub.identity import organization_tokens, token_store
+from hub import cli_organization_key
+from hub.acts import organizations
+from hub.identity import organization_tokens
 from hub.identity.organization_tokens import TOKEN_DAYS, Issued
 from hub.terminal import AsJson, say, show_json, show_rows, transaction
 
@@ -19,6 +20,8 @@ token = typer.Typer(
 )
 mandate = typer.Typer(help="Who may hand in batches of whose dataset.", no_args_is_help=True)
 organization.add_typer(token, name="token")
+organization.add_typer(cli_organization_key.key, name="key")
+organization.command("require-signature")(cli_organization_key.require_signature)
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Organization id, as in gong-an.")]
 Days = Annotated[int, typer.Option(min=1, max=3650, help="Days until the token expires.")]
@@ -40,8 +43,7 @@ def add_organization(
     """Register an organization and print its first token. The token is shown once; only its digest is kept."""
     with transaction() as conn:
         made = Organization(id_, name_zh, name_en, level, region, credit_code)
-        catalog_store.add_organization(conn, made)
-        issued = organization_tokens.issue(conn, id_, datetime.now(UTC), days)
+        issued = organizations.add_organization(conn, made, days, datetime.now(UTC))
     _show_issued(issued, as_json=as_json)
 
 
@@ -57,15 +59,15 @@ def list_organizations(as_json: AsJson = False) -> None:
 def add_token(id_: Id, days: Days = TOKEN_DAYS, as_json: AsJson = False) -> None:
     """Issue another token. It is shown once."""
     with transaction() as conn:
-        issued = organization_tokens.issue(conn, id_, datetime.now(UTC), days)
+        issued = organizations.issue_token(conn, id_, days, datetime.now(UTC))
     _show_issued(issued, as_json=as_json)
 
 
 @token.command("revoke")
 def revoke_token(id_: Id, token_id: Annotated[str, typer.Argument(metavar="TOKEN", help="Id of the token.")]) -> None:
-    """End a token; it is refused from the next request on."""
+    """End a token; within a second it is refused everywhere."""
     with transaction() as conn:
-        organization_tokens.revoke(conn, id_, token_id, datetime.now(UTC))
+        organizations.revoke_token(conn, id_, token_id, datetime.now(UTC))
     say(f"令牌 {token_id} 已撤销。", f"token {token_id} is revoked.")
 
 
@@ -73,10 +75,8 @@ def revoke_token(id_: Id, token_id: Annotated[str, typer.Argument(metavar="TOKEN
 def list_tokens(id_: Id, as_json: AsJson = False) -> None:
     """List an organization's tokens by id, the newest first."""
     with transaction() as conn:
-        if catalog_store.find_organization(conn, id_) is None:
-            raise OrganizationUnknown(organization=id_)
-        found = token_store.list_tokens(conn, id_)
-    show_rows([asdict(one) for one in found], as_json=as_json)
+        found = organization_tokens.list_tokens(conn, id_, datetime.now(UTC))
+    show_rows([{"organization": id_, **asdict(one)} for one in found], as_json=as_json)
 
 
 @mandate.command("add")
@@ -87,16 +87,8 @@ def add_mandate(
 ) -> None:
     """Record that an organization may hand in batches of another's dataset."""
     with transaction() as conn:
-        found = catalog_store.find_dataset(conn, dataset)
-        if found is None:
-            raise DatasetUnknown(dataset=dataset)
-        if catalog_store.find_organization(conn, sender) is None:
-            raise OrganizationUnknown(organization=sender)
-        catalog_store.add_mandate(conn, sender, found.organization, dataset, basis)
-    say(
-        f"{sender} 可代 {found.organization} 报送 {dataset}。",
-        f"{sender} may hand in {dataset} of {found.organization}.",
-    )
+        owner = organizations.give_mandate(conn, sender, dataset, basis, datetime.now(UTC))
+    say(f"{sender} 可代 {owner} 报送 {dataset}。", f"{sender} may hand in {dataset} of {owner}.")
 
 
 @mandate.command("revoke")
@@ -105,7 +97,7 @@ def revoke_mandate(
 ) -> None:
     """End a mandate; the sender's next batch is refused."""
     with transaction() as conn:
-        catalog_store.revoke_mandate(conn, sender, dataset, datetime.now(UTC))
+        organizations.revoke_mandate(conn, sender, dataset, datetime.now(UTC))
     say(f"{sender} 代报 {dataset} 的委托已终止。", f"{sender}'s mandate for {dataset} has ended.")
 
 

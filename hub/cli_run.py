@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from hub.listening import bound_socket
-from hub.main import kept_store, run_worker
+from hub.main import kept_store, witnesses_of
+from hub.main_processes import run_worker
 from hub.settings import Settings
 from hub.store.migrate import migrate
 from hub.supervise import Child, end_with_input, stop_signals, supervise
@@ -42,7 +43,7 @@ def start_command(
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port; HUB_PORT by default.")] = None,
     workers: Annotated[int | None, typer.Option(min=0, max=256, help="Workers; HUB_WORKERS by default.")] = None,
 ) -> None:
-    """Run the whole hub until Ctrl-C: store, HTTP door and workers. What dies is started again."""
+    """Run the whole hub until Ctrl-C: store, HTTP door, workers, sealer, witnesses. What dies is started again."""
     settings = settings_of(host=host, port=port, workers=workers)
     with bound_socket(settings):
         pass  # taken by another: say so now, rather than start a door that cannot open again and again
@@ -68,4 +69,13 @@ def _children(settings: Settings) -> list[Child]:
         Child(f"worker {number}", [*program, "worker", "--supervised"], environment)
         for number in range(1, settings.workers + 1)
     ]
-    return [Child("api", [*program, "serve", "--supervised"], environment), *workers]
+    sealer = Child("sealer", [*program, "ledger", "seal", "--supervised"], environment)
+    dispatchers = [
+        Child(f"dispatcher {number}", [*program, "dispatch", "--supervised"], environment)
+        for number in range(1, settings.dispatchers + 1)
+    ]
+    witnesses = [
+        Child(name, [*program, "ledger", "witness", name, "--supervised"], environment)
+        for name in witnesses_of(settings)
+    ]
+    return [Child("api", [*program, "serve", "--supervised"], environment), *workers, *dispatchers, sealer, *witnesses]

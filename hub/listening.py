@@ -19,3 +19,8 @@ def bound_socket(settings: Settings) -> Generator[socket.socket]:
         raise SettingWrong(setting="HUB_PORT", problem=f"{where}: {error.strerror or error}") from error
     with listening:
         yield listening
+
+
+def listening_at(settings: Settings, listening: socket.socket) -> Settings:
+    """The settings with the port that was taken, where 0 asked for a free one."""
+    return settings.model_copy(update={"port": listening.getsockname()[1]})

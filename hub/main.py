@@ -1,35 +1,31 @@
-"""The composition root: reads nothing by itself, but from settings builds store, log and worker.
+"""The composition root: reads nothing by itself, but from settings builds store, keys and log.
 
-Nobody else knows which adapter stands behind a port. The API is put together in ``hub.api.serve``, from the parts that
-are built here, so that commands need not wait for a web framework to load.
+Nobody else knows which adapter stands behind a port. Processes are put together from the parts built here in
+``hub.main_processes`` and, the HTTP door, in ``hub.api.serve``: commands need not wait for all that to load.
 """
 
-import os
-import socket
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from pathlib import Path
 
-from hub.exchange.apply.batch import SESSION_SETTINGS, Apply
-from hub.exchange.decoder import Decoder
 from hub.exchange.embedded_log import EmbeddedLog
-from hub.exchange.intake import Intake
 from hub.exchange.log import Log
-from hub.exchange.position import StoredPositions
-from hub.exchange.retention import sweeping
-from hub.exchange.worker import GROUP, Worker, keep_working
-from hub.observations import WorkerStarted, WorkerStopped, log_to_stderr, observe
+from hub.keys import FOLDER as KEYS_FOLDER
+from hub.keys import Keys
 from hub.settings import Settings
 from hub.store.cluster import Cluster
 from hub.store.connect import connect
 from hub.store.errors import StoreUnreachable
 from hub.store.migrate import migrate
-from schemas.batch import Limits
+from schemas.national.libcrypto import choose_libcrypto
+from schemas.national.provider import SoftwareProvider
+from schemas.national.self_test import self_test
 
 Tell = Callable[[str], None]
 CLUSTER_FOLDER = "postgres"
-INFLATED_TO_BYTES = 16  # what a batch may decompress to
+LEDGER_KEY = "ledger"
 
 
 def utc_now() -> datetime:
@@ -82,6 +78,21 @@ def kept_store(settings: Settings, tell: Tell) -> Generator[KeptStore]:
         yield KeptStore(cluster.url(), cluster)
 
 
+# Keys ----------------------------------------------------------------------------------------------------------------
+
+
+def crypto_of(settings: Settings) -> SoftwareProvider:
+    """National cryptography, tested: a process that cannot make the published vectors come out does not serve."""
+    provider = SoftwareProvider(choose_libcrypto(settings.libcrypto))
+    self_test(provider)
+    return provider
+
+
+def keys_of(settings: Settings) -> Keys:
+    """The hub's own keys, made on first use."""
+    return Keys(settings.keys_folder or settings.data_folder / KEYS_FOLDER, crypto_of(settings))
+
+
 # Log -----------------------------------------------------------------------------------------------------------------
 
 
@@ -101,55 +112,14 @@ def ready_topic(settings: Settings, topic: str, tell: Tell) -> None:
         log.ensure_topic(topic, settings.log_partitions)
 
 
-# Worker --------------------------------------------------------------------------------------------------------------
+# Ledger --------------------------------------------------------------------------------------------------------------
 
 
-def run_worker(settings: Settings, tell: Tell, stopping: Callable[[], bool]) -> None:
-    """Verify, decode, check and apply until told to stop, through any loss of the store."""
-    log_to_stderr()
-    with kept_store(settings, tell) as store:
-        migrate(store.url)
-
-        @contextmanager
-        def opened() -> Generator[Worker]:
-            store.look_after()
-            with opened_worker(settings, store.url) as worker:
-                yield worker
-
-        keep_working(opened, stopping)
+def witnesses_of(settings: Settings) -> tuple[str, ...]:
+    """The witnesses that should cosign, by name."""
+    return tuple(name for name in settings.ledger_witnesses.split(",") if name)
 
 
-@contextmanager
-def opened_worker(settings: Settings, url: str) -> Generator[Worker]:
-    """One worker with all it is made of, while it runs. Made and used by one thread.
-
-    Its sessions are in autocommit: where one that is not has only read, a transaction is open, and every block meant
-    to be a transaction would be a savepoint in it that never commits.
-    """
-    member = f"{socket.gethostname()}-{os.getpid()}"
-    with ExitStack() as parts:
-        writer = parts.enter_context(closing(connect(url, "hub worker", autocommit=True, settings=SESSION_SETTINGS)))
-        reader = parts.enter_context(closing(connect(url, "hub worker reads", autocommit=True)))
-        log = parts.enter_context(opened_log(settings, url))
-        consumer = parts.enter_context(closing(log.consumer(GROUP, member, StoredPositions(reader))))
-        decoder = parts.enter_context(closing(decoder_of(settings)))
-        parts.enter_context(sweeping(log, timedelta(hours=settings.log_retention_hours), utc_now))
-        apply = Apply(writer, close_share_max=settings.keys_close_share_max)
-        observe(WorkerStarted(member))
-        yield Worker(writer, log.name, consumer, Intake(reader, settings.hub_id), decoder, apply)
-        observe(WorkerStopped(member))
-
-
-def decoder_of(settings: Settings) -> Decoder:
-    """A decoding child within the settings' limits."""
-    bytes_max = int(settings.batch_bytes_max)
-    limits = Limits(
-        bytes_max=bytes_max,
-        records_max=settings.batch_records_max,
-        inflated_bytes_max=INFLATED_TO_BYTES * bytes_max,
-    )
-    return Decoder(
-        limits,
-        memory_bytes_max=int(settings.decoder_memory_bytes_max),
-        seconds_max=settings.decoder_seconds_max,
-    )
+def witness_file(settings: Settings, name: str) -> Path:
+    """Where a witness remembers."""
+    return settings.data_folder / "witnesses" / name / "seen.json"

@@ -89,6 +89,30 @@ class RequestFailed:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerAlarmRaised:
+    """The ledger is not as it should be: the sealer or a witness says what, in the ledger's alarms."""
+
+    raised_by: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFailed:
+    """A delivery to a subscriber failed; it is tried again."""
+
+    subscription: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionPaused:
+    """The hub paused a subscription by itself."""
+
+    subscription: str
+    why: str
+
+
 Observation = (
     BatchTaken
     | BatchRefused
@@ -99,12 +123,19 @@ Observation = (
     | WorkerStarted
     | WorkerStopped
     | RequestFailed
+    | LedgerAlarmRaised
+    | DeliveryFailed
+    | SubscriptionPaused
 )
 
 
 def observe(event: Observation) -> None:
     """Log one event as a JSON line."""
-    level = logging.WARNING if isinstance(event, (BatchRefused, StoreLost, RequestFailed)) else logging.INFO
+    level = (
+        logging.WARNING
+        if isinstance(event, (BatchRefused, StoreLost, RequestFailed, LedgerAlarmRaised, SubscriptionPaused))
+        else logging.INFO
+    )
     _LOG.log(level, "%s", json.dumps({"event": type(event).__name__, **asdict(event)}, ensure_ascii=False))
 
 

@@ -5,8 +5,10 @@ Nothing is read at import: the composition root calls ``read_settings`` once and
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -39,11 +41,27 @@ class Settings(BaseSettings):
     data_folder: Path = Field(
         default=Path(".hub"), description="Where the hub keeps its files: the private cluster, logs, hub.env."
     )
+    keys_folder: Path | None = Field(
+        default=None, description="Folder of the hub's own keys, its user's alone; by default keys in the data folder."
+    )
+    libcrypto: str | None = Field(
+        default=None, description="File of the OpenSSL 3 library that signs (SM2); the machine's own by default."
+    )
     hub_id: Annotated[str, Field(pattern=r"^\d{6}$")] = Field(
         default="420000", description="This hub's region code (GB/T 2260); datasets are named <hub_id>.<name>."
     )
     host: str = Field(default="127.0.0.1", description="Address the HTTP door listens on.")
     port: int = Field(default=8420, ge=0, le=65_535, description="Port the HTTP door listens on; 0 takes a free one.")
+    public_url: str | None = Field(
+        default=None,
+        description="Address callers reach the hub at, https://…; its built-in issuer is named after it. Without it "
+        "http://<host>:<port>.",
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="OpenID issuer whose access tokens the hub takes, https://…; without it the hub's built-in one.",
+    )
+    oidc_audience: str = Field(default="hub", min_length=1, description="Audience an access token must be meant for.")
     log: Literal["embedded"] = Field(default="embedded", description="The log: embedded keeps it in the database.")
     log_partitions: int = Field(default=2, ge=1, le=256, description="Partitions of a new dataset's topic.")
     log_retention_hours: int = Field(
@@ -72,9 +90,63 @@ class Settings(BaseSettings):
     keys_close_share_max: float = Field(
         default=0.05, ge=0, le=1, description="Share of a dataset a key list may close without being confirmed."
     )
+    ledger_witnesses: str = Field(
+        default="witness-1,witness-2",
+        pattern=r"^([a-z][a-z0-9-]{0,39}(,[a-z][a-z0-9-]{0,39}){0,7})?$",
+        description="Names of the witnesses that should cosign the ledger's checkpoints; hub start runs them, "
+        "each with a folder of its own under witnesses in the data folder.",
+    )
+    ledger_stale_minutes: int = Field(
+        default=15,
+        ge=1,
+        le=1440,
+        description="Minutes without a signed head of the ledger after which nothing conditional is released and "
+        "nothing approved.",
+    )
+    exports_max: int = Field(default=4, ge=1, le=64, description="Whole-dataset exports a door streams at once.")
+    export_transaction_seconds_max: int = Field(
+        default=60,
+        ge=1,
+        le=3600,
+        description="Longest a part of an export may hold a transaction open, which holds back vacuum; then it is cut.",
+    )
+    export_stall_seconds_max: int = Field(
+        default=60, ge=1, le=3600, description="Longest an export waits for a reader to take anything; then it is cut."
+    )
+    export_kept_days: int = Field(
+        default=7, ge=1, le=366, description="How long it is told how an export went and where it can go on."
+    )
+    subscriptions_max: int = Field(
+        default=100, ge=0, description="Subscriptions that have not ended which a subscriber may have."
+    )
+    dispatchers: int = Field(default=1, ge=0, le=64, description="Processes that deliver to subscriptions.")
+    dispatch_threads: int = Field(
+        default=4, ge=1, le=64, description="Deliveries a dispatcher has under way, each to another subscription."
+    )
+    push_seconds_max: int = Field(default=10, ge=1, le=25, description="Longest time for a push and its answer.")
+    push_failures_max: int = Field(
+        default=20, ge=1, le=1000, description="Pushes that may fail in a row before a subscription is paused."
+    )
+    push_ports_allowed: str = Field(
+        default="443,8443", pattern=r"^[0-9]{1,5}(,[0-9]{1,5})*$", description="Ports that may be pushed to, by commas."
+    )
+    push_networks_allowed: str = Field(
+        default="",
+        description="Networks pushed to although they are not public, as the government's own: CIDR, by commas.",
+    )
+    push_ca_file: Path | None = Field(
+        default=None, description="Certificates of authorities that are trusted for pushes beside the system's (PEM)."
+    )
     postgres_memory_mb: int | None = Field(
         default=None, ge=128, description="Memory the private cluster plans with, in MB; half the machine's by default."
     )
+
+    @field_validator("push_networks_allowed")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for text in value.split(",") if value else ():
+            ip_network(text)  # a ValueError says what is wrong
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -83,10 +155,23 @@ class Settings(BaseSettings):
             raise ValueError("must begin with postgresql://")
         return value
 
-    @field_validator("data_folder")
+    @field_validator("public_url", "oidc_issuer")
     @classmethod
-    def _is_absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        is_loopback = parts.hostname in {"127.0.0.1", "localhost", "::1"}
+        if not parts.hostname or parts.query or parts.fragment or parts.username or value.endswith("/"):
+            raise ValueError("must be an address without user, query and final slash")
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback):
+            raise ValueError("must begin with https://, or http:// on the machine itself")
+        return value
+
+    @field_validator("data_folder", "keys_folder")
+    @classmethod
+    def _is_absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
 
 
 def read_settings(**given: object) -> Settings:

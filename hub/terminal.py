@@ -22,6 +22,7 @@ from hub.store.connect import connect
 from schemas.errors import Language
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for scripts.")]
+ActingAs = Annotated[str, typer.Option("--as", metavar="LOGIN", help="The account that acts; its roles decide.")]
 Rows = Sequence[Mapping[str, Any]]
 
 LANGUAGE_VARIABLES = ("HUB_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")

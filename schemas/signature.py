@@ -1,4 +1,4 @@
-"""The bytes of a batch that are signed, and where the signature stands. Signing itself comes with the ledger.
+"""The bytes of a batch that are signed, and where the signature stands. Signing itself: ``schemas.national.sm2``.
 
 Signed is the envelope's canonical text, byte for byte as it travels, so that anyone can verify the header or the
 file ``<container>.batch.json`` with a command line: SM2 with SM3, identifier 1234567812345678, DER (GM/T 0009).
@@ -57,14 +57,15 @@ class SignatureSlot:
         except binascii.Error:
             raise SignatureMalformed(problem_zh="base64 有误", problem_en="its base64 is wrong") from None
         slot = cls(found["key_id"], der)
-        if slot.to_header() != text or not _is_sequence_of_two_integers(der):
+        if slot.to_header() != text or not is_canonical_der(der):
             raise SignatureMalformed(
                 problem_zh="应为 DER 编码的两个整数", problem_en="it must be two integers in canonical DER"
             )
         return slot
 
 
-def _is_sequence_of_two_integers(der: bytes) -> bool:
+def is_canonical_der(der: bytes) -> bool:
+    """Whether these bytes are a signature's one form: a SEQUENCE of two positive INTEGERs, each minimally written."""
     if not 8 <= len(der) <= SIGNATURE_BYTES_MAX or der[0] != 0x30 or der[1] != len(der) - 2:  # noqa: PLR2004 - DER's own tags and the shortest possible pair
         return False
     following = _after_integer(der, 2)

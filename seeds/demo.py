@@ -27,6 +27,7 @@ from seeds.demo_errors import DemoError, HubSilent, HubStopped
 from seeds.demo_processes import LOOPBACK, Processes, free_port, program, tail
 from seeds.demo_summary import Language, Outcome, show_next, show_reasons, show_receipts
 from seeds.demo_watch import Reason, Standing, Watch, wait_until_healthy
+from seeds.demo_way_out import WayOut
 from seeds.roster import DATASETS, Dataset
 
 PORT = 8420
@@ -69,6 +70,7 @@ class Demo:
             expected = self._prepare(environment)
             outcomes, reasons = self._fill(processes, expected)
             code = self._summarize(outcomes, reasons, time.monotonic() - started)
+            WayOut(self._console, self._settings.say, self._base_url, self._settings.folder, environment).run()
             if self._settings.stay:
                 self._stay()
             return code

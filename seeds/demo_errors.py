@@ -2,6 +2,7 @@
 
 DemoError
 ├── CommandFailed       a command line ended with an error
+├── AnswerUnexpected    the hub answered otherwise than it should
 ├── HubStopped          the hub ended while the demo needed it
 └── HubSilent           the hub did not get ready, or took nothing any more
 """
@@ -18,6 +19,13 @@ class CommandFailed(DemoError):
 
     def __init__(self, command: Sequence[str], exit_code: int, output: str) -> None:
         super().__init__(f"{' '.join(command)}\nended with {exit_code}:\n{output.strip()}")
+
+
+class AnswerUnexpected(DemoError):
+    """The hub answered otherwise than it should."""
+
+    def __init__(self, method: str, path: str, status: int, text: str) -> None:
+        super().__init__(f"{method} {path} was answered with {status}:\n{text[:2000]}")
 
 
 class HubStopped(DemoError):

@@ -31,7 +31,7 @@ def register(folder: Path, environment: Mapping[str, str], progress: Progress) -
         progress(organization.id)
         file = token_files(folder)[organization.id]
         if not file.exists():
-            _write_token(file, _token_of(organization, environment))
+            write_secret(file, _token_of(organization, environment))
 
     def add_dataset(dataset: Dataset) -> None:
         progress(dataset.id)
@@ -61,14 +61,14 @@ def _token_of(organization: Organization, environment: Mapping[str, str]) -> str
         return str(_hub(["organization", "token", "add", organization.id], environment)["token"])
 
 
-def _write_token(file: Path, token: str) -> None:
+def write_secret(file: Path, secret: str) -> None:
     """Readable by its owner alone, and complete or not there."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = file.with_name(f".unfinished-{file.name}")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as opened:
-        opened.write(f"{token}\n")
+        opened.write(f"{secret}\n")
     unfinished.rename(file)
 
 

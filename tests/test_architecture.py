@@ -188,7 +188,8 @@ def test_a_foreign_package_is_known_only_to_its_adapters(package: str):
 
 
 @pytest.mark.parametrize(
-    "module", ["hub.api.serve", "hub.main", "schemas.contract", "schemas.batch", "schemas.envelope"]
+    "module",
+    ["hub.api.serve", "hub.main", "hub.main_processes", "schemas.contract", "schemas.batch", "schemas.envelope"],
 )
 def test_the_api_process_does_not_import_polars(module: str):
     # Polars costs 100 MB and a second of start-up, and decodes strangers' bytes: that is the decoder child's work.

@@ -13,13 +13,35 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
-from hub.api import contracts, exchange, health, receipts
+from hub.api import (
+    applications,
+    catalog,
+    catalog_acts,
+    changes,
+    contracts,
+    datasets,
+    exchange,
+    exports,
+    grants,
+    health,
+    ledger,
+    oidc,
+    people,
+    receipts,
+    requests,
+    simulation,
+    statistics,
+    subscriptions,
+    tiers,
+)
 from hub.api.body import Bodies
+from hub.api.body_limit import BodyLimit
 from hub.api.boundary import Boundary
 from hub.api.dependencies import Parts
 from hub.api.errors import HubUnavailable, RequestInvalid
 from hub.api.openapi import describe
 from hub.api.problems import headers_of, language_of, problem, problem_of, respond
+from hub.api.short_cut import ShortCut
 from hub.observations import StoreLost, observe
 from schemas.errors import HubError
 
@@ -39,9 +61,33 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     app.state.bodies = Bodies()
-    app.add_middleware(Boundary)
-    for resource in (receipts, exchange, contracts, health):  # receipts first: its path is also a dataset's shape
+    app.add_middleware(BodyLimit, reads_itself=exchange.reads_itself)
+    app.add_middleware(ShortCut, parts=parts)
+    app.add_middleware(Boundary)  # the outermost
+    # receipts first: its path is also a dataset's shape
+    for resource in (
+        receipts,
+        exchange,
+        contracts,
+        requests,
+        grants,
+        tiers,
+        simulation,
+        people,
+        applications,
+        oidc,
+        catalog,
+        catalog_acts,
+        ledger,
+        datasets,
+        exports,
+        changes,
+        subscriptions,
+        statistics,
+        health,
+    ):
         app.include_router(resource.router)
+    app.include_router(datasets.decisions)
     app.add_exception_handler(HubError, _expected)
     app.add_exception_handler(OperationalError, _store_lost)
     app.add_exception_handler(PoolTimeout, _store_lost)
@@ -58,7 +104,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     parts.waiting.bind(asyncio.get_running_loop())
     parts.listener.start()
     try:
-        yield
+        async with parts.release_parts.running(parts.identity.look):
+            yield
     finally:
         parts.listener.stop()
 

@@ -13,6 +13,7 @@ HubError
     ├── RowsTooMany             more rows than a batch holds
     ├── RowUnreadable           a row is no record
     ├── ReceiptAbsent           none yet, or none of the caller's
+    ├── OidcAbsent              the hub trusts another issuer than its own
     ├── RequestInvalid          a parameter breaks its rule
     └── HubUnavailable          the store or the log does not answer now
 """
@@ -161,6 +162,15 @@ class ReceiptAbsent(RequestError):
         "there is no receipt of batch {batch} yet, or it is not one of yours; if you have just handed it in, ask again "
         "shortly."
     )
+
+
+@dataclass(eq=False)
+class OidcAbsent(RequestError):
+    """The hub trusts another issuer than its own, so its own is not there."""
+
+    code: ClassVar[str] = "oidc_absent"
+    zh: ClassVar[str] = "本枢纽使用外部身份签发方,内置的登录服务未启用。"
+    en: ClassVar[str] = "this hub trusts another issuer, so its built-in one is not there."
 
 
 @dataclass(eq=False)

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
 from hub.api.body import Bodies, length_of, media_type_of, wait_seconds_of
-from hub.api.dependencies import CallerOf, PartsOf
-from hub.api.handed_in import Handing, batch_of, given_envelope
+from hub.api.dependencies import PartsOf, SenderOf
+from hub.api.handed_in import Handing, batch_of, given_envelope, given_signature
 from hub.api.openapi import BATCH_BODY, header, problems
 from hub.api.receipts import PATH as RECEIPTS
 from hub.api.receipts import ReceiptAnswer, answer
@@ -31,6 +31,11 @@ EntryId = Annotated[int, Query(ge=1, le=BIGINT_MAX)]
 DatasetPath = Annotated[
     str, Path(description="Dataset id, as in 420000.resident.", pattern=r"^[0-9]{6}\.[a-z][a-z0-9_]{0,40}$")
 ]
+
+
+def reads_itself(path: str) -> bool:
+    """Whether a path is that of batches, whose bodies are read under a limit of their own."""
+    return path.startswith(f"{router.prefix}/") and path.endswith("/batches")
 
 
 class Accepted(BaseModel):
@@ -102,11 +107,13 @@ _HAND_IN_RESPONSES: dict[int | str, dict[str, Any]] = {
         "headers": {"Location": header("Where the receipt will be."), "Retry-After": header("Seconds.", "integer")},
     },
     **problems(
+        403,
         404,
         408,
         409,
         413,
         415,
+        on_403="The batch's signature is missing where it must be, or not right; keep the batch and sign it anew.",
         on_404="No such dataset, none of yours, or no such version of its contract.",
         on_409="The batch id was used for other content.",
         on_413="More than one batch; use the connector.",
@@ -126,10 +133,14 @@ _HAND_IN_RESPONSES: dict[int | str, dict[str, Any]] = {
 async def hand_in_batch(
     request: Request,
     dataset: DatasetPath,
-    caller: CallerOf,
+    sender: SenderOf,
     parts: PartsOf,
     _envelope: Annotated[
         str | None, Header(alias="hub-batch", description="Envelope of a container file: canonical JSON.")
+    ] = None,
+    _signature: Annotated[
+        str | None,
+        Header(alias="hub-signature", description="Of the envelope: <key id>:<base64 of SM2 with SM3 in DER>."),
     ] = None,
     _idempotency: Annotated[
         str | None, Header(alias="Idempotency-Key", description="Batch id of NDJSON or JSON: a UUID; new without it.")
@@ -153,11 +164,12 @@ async def hand_in_batch(
     """
     media_type = media_type_of(request)
     length = length_of(request, int(parts.settings.batch_bytes_max))
-    found = await run_in_threadpool(parts.door.dataset, caller, dataset)
+    found = await run_in_threadpool(parts.door.dataset, sender, dataset)
     given = given_envelope(request, media_type)
     if given is not None:
-        parts.door.check_envelope(caller, found, given, length, parts.clock())
-    handing = Handing(request, parts, caller, found, media_type, given, operation, tuple(replays or ()))
+        parts.door.check_envelope(sender, found, given, length, parts.clock())
+    signature = given_signature(request, given)
+    handing = Handing(request, parts, sender, found, media_type, given, signature, operation, tuple(replays or ()))
     seconds = wait_seconds_of(request, parts.settings.wait_seconds_max)
     with ExitStack() as places:
         handed, event = await _append(handing, places, wanted=seconds > 0)
@@ -180,7 +192,16 @@ async def _append(handing: Handing, places: ExitStack, *, wanted: bool) -> tuple
         envelope, container = await run_in_threadpool(batch_of, handing, body)
         # The place is taken before the append: no receipt can slip by.
         event = places.enter_context(parts.waiting.place(envelope.organization, envelope.batch, wanted=wanted))
-        return await run_in_threadpool(parts.door.hand_in, handing.dataset, envelope, container, handing.replays), event
+        handed = await run_in_threadpool(
+            parts.door.hand_in,
+            handing.dataset,
+            envelope,
+            container,
+            parts.clock(),
+            handing.signature,
+            handing.replays,
+        )
+        return handed, event
 
 
 async def _receipt_within(seconds: float, handing: Handing, batch: UUID, event: asyncio.Event) -> Receipt | None:
@@ -195,7 +216,7 @@ async def _receipt_within(seconds: float, handing: Handing, batch: UUID, event: 
             await asyncio.wait({woken, gone}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             woken.cancel()
             event.clear()
-            receipt = await run_in_threadpool(handing.parts.door.receipt, handing.caller, batch)
+            receipt = await run_in_threadpool(handing.parts.door.receipt, handing.sender, batch)
             if receipt is not None or gone.done() or time.monotonic() >= deadline:
                 return receipt
     finally:
@@ -211,13 +232,13 @@ async def _receipt_within(seconds: float, handing: Handing, batch: UUID, event: 
 )
 def read_quarantine(
     dataset: DatasetPath,
-    caller: CallerOf,
+    sender: SenderOf,
     parts: PartsOf,
     limit: Annotated[int, Query(ge=1, le=PAGE_ENTRIES_MAX, description="Entries on a page.")] = 100,
     after: Annotated[int, Query(ge=0, le=BIGINT_MAX, description="Entries after this id.")] = 0,
 ) -> QuarantinePage:
     """Each with its record, its place in its batch and every reason in both languages."""
-    entries = parts.door.quarantine(caller, dataset, limit + 1, after)
+    entries = parts.door.quarantine(sender, dataset, limit + 1, after)
     page = entries[:limit]
     following = f"{router.prefix}/{dataset}/quarantine?limit={limit}&after={page[-1].id}" if page else None
     return QuarantinePage(
@@ -228,6 +249,6 @@ def read_quarantine(
 
 
 @router.get("/{dataset}", summary="How a dataset of yours stands", responses=problems(404))
-def read_standing(dataset: DatasetPath, caller: CallerOf, parts: PartsOf) -> StandingAnswer:
+def read_standing(dataset: DatasetPath, sender: SenderOf, parts: PartsOf) -> StandingAnswer:
     """Counts, contract, the hub's id, the last receipt, and how many batches wait in the log."""
-    return StandingAnswer.model_validate(parts.door.standing(caller, dataset))
+    return StandingAnswer.model_validate(parts.door.standing(sender, dataset))

@@ -12,10 +12,11 @@ from hub.api.conversion import from_json, from_ndjson
 from hub.api.dependencies import Parts
 from hub.api.errors import BodyTooLarge, EnvelopeRepeated, EnvelopeUnexpected, IdempotencyKeyWrong
 from hub.exchange.intake import HEADER
-from hub.identity.port import Caller
+from hub.exchange.signature_errors import SignatureUnexpected
 from schemas.batch import sm3_hex, uuid7
 from schemas.envelope import VERSION, Envelope, parse_envelope
-from schemas.errors import EnvelopeMissing
+from schemas.errors import EnvelopeMissing, SignatureMalformed
+from schemas.signature import HEADER as SIGNATURE
 
 IDEMPOTENCY_KEY = "idempotency-key"
 
@@ -34,16 +35,34 @@ def given_envelope(request: Request, media_type: str) -> Envelope | None:
     return parse_envelope(given[0].encode("latin-1"))
 
 
+def given_signature(request: Request, given: Envelope | None) -> bytes | None:
+    """The header hub-signature, as it came; it goes with an envelope alone.
+
+    Raises:
+        SignatureUnexpected: there is no envelope that could have been signed.
+        SignatureMalformed: it stands there twice.
+    """
+    found = request.headers.getlist(SIGNATURE)
+    if not found:
+        return None
+    if given is None:
+        raise SignatureUnexpected
+    if len(found) > 1:
+        raise SignatureMalformed(problem_zh="该头出现了多次", problem_en="the header stands there more than once")
+    return found[0].encode("latin-1")
+
+
 @dataclass(frozen=True, slots=True)
 class Handing:
     """One request to hand in a batch, as far as it is known before its body is read."""
 
     request: Request
     parts: Parts
-    caller: Caller
+    sender: str
     dataset: Dataset
     media_type: str
     given: Envelope | None
+    signature: bytes | None
     operation: Literal["upsert", "delete"]
     replays: tuple[int, ...] = ()
 
@@ -66,7 +85,7 @@ def batch_of(handing: Handing, body: bytes) -> tuple[Envelope, bytes]:
         dataset=dataset.id,
         contract=dataset.contract_version,
         organization=dataset.organization,
-        sender=handing.caller.organization,
+        sender=handing.sender,
         batch=batch,
         run=uuid7(now),
         cut_at=now,

@@ -9,13 +9,30 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from catalog import (
+    aggregate_errors,
+    clock_errors,
+    entry_errors,
+    grant_errors,
+    key_errors,
+    request_errors,
+    subscription_errors,
+    tier_errors,
+)
 from catalog import errors as catalog_errors
 from hub import errors as hub_errors
+from hub import keys_errors
 from hub.api import errors as api_errors
+from hub.exchange import signature_errors
 from hub.identity import errors as identity_errors
+from hub.ledger import errors as ledger_errors
+from hub.release import errors as release_errors
+from hub.release import export_errors
 from hub.store import errors as store_errors
+from hub.subscription import errors as push_errors
 from schemas import errors as schemas_errors
 from schemas.errors import HubError, Language
+from schemas.national import errors as crypto_errors
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PATH = "/v1/problems/"
@@ -26,17 +43,70 @@ STATUS: Mapping[type[HubError], int] = {
     schemas_errors.BatchError: 422,
     schemas_errors.BatchIdReused: 409,
     schemas_errors.BatchTooLarge: 413,
+    signature_errors.SignatureError: 403,  # the sender keeps the batch, and sends it again with a right signature
+    signature_errors.SignatureUnexpected: 422,
     catalog_errors.CatalogError: 422,
     catalog_errors.DatasetUnknown: 404,
     catalog_errors.DatasetNotYours: 404,
     catalog_errors.OrganizationUnknown: 404,
     catalog_errors.MandateUnknown: 404,
+    catalog_errors.RoleNeeded: 403,
     catalog_errors.OrganizationExists: 409,
     catalog_errors.DatasetExists: 409,
+    aggregate_errors.AggregateUnknown: 404,
+    aggregate_errors.AggregateStepWrong: 409,
+    aggregate_errors.AggregateChanged: 409,
+    aggregate_errors.AggregateNotOpen: 409,
+    aggregate_errors.DisclosureRefused: 409,
+    clock_errors.CalendarYearUnknown: 409,
+    entry_errors.EntryUnknown: 404,
+    entry_errors.EntryStepWrong: 409,
+    entry_errors.EntryChanged: 409,
+    entry_errors.FieldsUnlabelled: 409,
+    entry_errors.SecrecyReviewMissing: 409,
+    entry_errors.LevelNotRaised: 409,
+    request_errors.RequestUnknown: 404,
+    request_errors.RequestStepNotNow: 409,
+    request_errors.NoticeGiven: 409,
+    request_errors.NoticeFirst: 409,
+    request_errors.RequestIncomplete: 409,
+    request_errors.NotShareable: 403,
+    request_errors.DeliveryWithoutGrant: 409,
+    request_errors.OnePersonTwice: 403,
+    grant_errors.GrantUnknown: 404,
+    grant_errors.ProposalUnknown: 404,
+    grant_errors.ProposalDecided: 409,
+    grant_errors.ProposalChanged: 409,
+    grant_errors.GrantStepNotNow: 409,
+    tier_errors.TierVersionUnknown: 404,
+    tier_errors.TierVersionDecided: 409,
+    tier_errors.TierVersionChanged: 409,
+    key_errors.OrganizationKeyUnknown: 404,
+    key_errors.OrganizationKeyExists: 409,
+    key_errors.OrganizationKeysTaken: 409,
     identity_errors.NotAuthenticated: 401,
+    identity_errors.IdentityError: 422,
+    identity_errors.OrganizationNeeded: 403,
+    identity_errors.OtherPersonNeeded: 403,
+    identity_errors.PersonUnknown: 404,
+    identity_errors.ApplicationUnknown: 404,
+    identity_errors.KeyUnknown: 404,
+    identity_errors.KeysTaken: 409,
+    identity_errors.LoginTaken: 409,
+    identity_errors.AdministratorThere: 409,
+    identity_errors.IssuerUnreachable: 503,
+    identity_errors.AuthorizationRefused: 400,
+    identity_errors.TokenRefused: 400,
+    identity_errors.PasswordWrong: 403,
+    identity_errors.SignInRefused: 401,
+    identity_errors.SignInsTooMany: 429,
     identity_errors.TokensTaken: 409,
     identity_errors.TokenUnknown: 404,
     hub_errors.SettingWrong: 500,
+    crypto_errors.CryptoError: 503,
+    crypto_errors.KeyUnreadable: 422,
+    crypto_errors.SealBroken: 422,
+    keys_errors.KeysError: 503,
     store_errors.StoreError: 503,
     hub_errors.RegistryError: 409,
     hub_errors.ContractVersionUnknown: 404,
@@ -45,17 +115,48 @@ STATUS: Mapping[type[HubError], int] = {
     hub_errors.QuarantineEntryUnknown: 404,
     hub_errors.DecoderUnusable: 503,
     hub_errors.LogError: 503,
+    release_errors.ReleaseError: 422,
+    release_errors.ReleaseRefused: 403,
+    release_errors.RecordAbsent: 404,
+    release_errors.DecisionUnknown: 404,
+    release_errors.FormatNotOffered: 406,
+    release_errors.QuotaUsedUp: 429,
+    export_errors.ExportsTooMany: 503,
+    export_errors.ExportTermsChanged: 409,
+    export_errors.ExportUnknown: 404,
+    subscription_errors.SubscriptionUnknown: 404,
+    subscription_errors.SubscriptionStepNotNow: 409,
+    subscription_errors.SubscriptionsTooMany: 409,
+    subscription_errors.DeliveryUnknown: 409,
+    push_errors.PushError: 502,
+    push_errors.AddressRefused: 422,
+    push_errors.AddressUnresolved: 422,
+    ledger_errors.LedgerError: 503,
+    ledger_errors.LeafWrong: 422,
+    ledger_errors.LeafUnknown: 404,
+    ledger_errors.CheckpointUnknown: 404,
+    ledger_errors.CheckpointWrong: 422,
+    ledger_errors.ProofWrong: 422,
     api_errors.RequestError: 422,
     api_errors.BodyTooLarge: 413,
     api_errors.BodyTooSlow: 408,
     api_errors.MediaTypeWrong: 415,
     api_errors.ContentEncodingRefused: 415,
     api_errors.ReceiptAbsent: 404,
+    api_errors.OidcAbsent: 404,
     api_errors.HubUnavailable: 503,
 }
 
 # What these say of files and servers is for the operator's log, not for who asks.
 CONCEALED = (
+    crypto_errors.LibraryMissing,
+    crypto_errors.Sm2Absent,
+    crypto_errors.LibraryFailed,
+    crypto_errors.SelfTestFailed,
+    keys_errors.KeysError,
+    ledger_errors.LedgerDamaged,
+    ledger_errors.WitnessRefused,
+    ledger_errors.WitnessStateUnusable,
     store_errors.StoreError,
     hub_errors.SettingWrong,
     hub_errors.DecoderUnusable,
@@ -69,13 +170,16 @@ RETRY_AFTER_SECONDS = 2  # of a 503 that names no time of its own
 _TITLES_ZH: Mapping[int, str] = {
     400: "请求有误",
     401: "需要身份凭证",
+    403: "无权操作",
     404: "不存在",
     405: "不支持该方法",
+    406: "没有所要的格式",
     408: "请求超时",
     409: "与已有内容冲突",
     413: "正文过大",
     415: "不支持的格式",
     422: "内容无法接受",
+    429: "请求过多",
     431: "请求头过大",
     500: "内部错误",
     503: "暂不可用",
@@ -148,6 +252,8 @@ def headers_of(error: HubError) -> dict[str, str]:
         headers["retry-after"] = str(max(1, math.ceil(seconds)))
     if isinstance(error, identity_errors.NotAuthenticated):
         headers["www-authenticate"] = 'Bearer realm="hub"'
+    if isinstance(error, release_errors.ReleaseError) and getattr(error, "decision", ""):
+        headers["hub-decision"] = str(getattr(error, "decision", ""))
     if isinstance(error, api_errors.ContentEncodingRefused):
         headers["accept-encoding"] = "identity"
     if isinstance(error, api_errors.MediaTypeWrong):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from hub.api.dependencies import CallerOf, PartsOf
+from hub.api.dependencies import PartsOf, SenderOf
 from hub.api.errors import ReceiptAbsent
 from hub.api.openapi import problems
 from hub.exchange.receipt import Receipt
@@ -58,6 +58,7 @@ class ReceiptAnswer(BaseModel):
     position: Position
     taken_at: datetime
     seconds: float
+    leaf: UUID | None = Field(description="Its leaf in the ledger: GET /v1/ledger/leaves/{leaf}/proof.")
 
 
 BatchPath = Annotated[UUID, Path(description="The batch id.")]
@@ -73,9 +74,9 @@ def answer(receipt: Receipt, headers: dict[str, str] | None = None) -> JSONRespo
     summary="The receipt of one of your batches",
     responses={200: {"model": ReceiptAnswer}, **problems(404, on_404="No receipt yet, or not one of yours.")},
 )
-def read_receipt(batch: BatchPath, caller: CallerOf, parts: PartsOf) -> JSONResponse:
+def read_receipt(batch: BatchPath, sender: SenderOf, parts: PartsOf) -> JSONResponse:
     """The sender's own only. Without a receipt the answer says when to ask again."""
-    receipt = parts.door.receipt(caller, batch)
+    receipt = parts.door.receipt(sender, batch)
     if receipt is None:
         raise ReceiptAbsent(batch=str(batch))
     return answer(receipt)

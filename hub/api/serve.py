@@ -7,12 +7,13 @@ import uvicorn
 
 from hub.api.app import THREADS, create_app
 from hub.api.dependencies import Parts
+from hub.api.identity import identity_of
 from hub.api.protocol import BoundedProtocol
+from hub.api.release import opened_release
 from hub.api.waiting import ReceiptListener, Waiting
 from hub.exchange.door import Door
-from hub.identity.organization_tokens import OrganizationTokens
-from hub.listening import bound_socket
-from hub.main import Tell, opened_log, opened_store, utc_now
+from hub.listening import bound_socket, listening_at
+from hub.main import Tell, crypto_of, keys_of, opened_log, opened_store, utc_now
 from hub.observations import log_to_stderr
 from hub.settings import Settings
 from hub.store.connect import pool
@@ -25,15 +26,24 @@ GRACE_SECONDS = 10
 @contextmanager
 def opened_parts(settings: Settings, url: str) -> Generator[Parts]:
     """What the API is made of, while it runs."""
-    with pool(url, "hub api", size=THREADS) as connections, opened_log(settings, url) as log:
+    provider, keys = crypto_of(settings), keys_of(settings)
+    with (
+        pool(url, "hub api", size=THREADS) as connections,
+        opened_log(settings, url) as log,
+        opened_release(settings, url, keys, provider, THREADS) as release,
+    ):
         waiting = Waiting(settings.waiting_max)
+        identity = identity_of(settings, connections, keys, provider)
         yield Parts(
             settings=settings,
             pool=connections,
-            identity=OrganizationTokens(connections),
+            identity=identity.callers,
+            tokens=identity.tokens,
+            issuer=identity.issuer,
             door=Door(connections, log, settings.hub_id, settings.batch_records_max),
             waiting=waiting,
             listener=ReceiptListener(url, waiting),
+            release_parts=release,
             clock=utc_now,
         )
 
@@ -46,7 +56,7 @@ def serve(settings: Settings, tell: Tell) -> None:
         stop_signals() as stopping,
         bound_socket(settings) as listening,
         opened_store(settings, tell) as url,
-        opened_parts(settings, url) as parts,
+        opened_parts(listening_at(settings, listening), url) as parts,
     ):
         host, port = listening.getsockname()[:2]
         tell(f"listening on http://{host}:{port}/v1")

@@ -1,7 +1,10 @@
 """The door's core: who may hand in what, what is known already, and the append that makes a batch durable.
 
+A sender here is the id of the organization on whose behalf the caller asks.
+
 A batch may be refused, in this order: the caller (identity), the dataset, the envelope against the request, the bytes
-against the envelope, the batch id. Then it is appended and acknowledged. Records are looked at by the worker alone.
+against the envelope, the batch id, the signature. Then it is appended and acknowledged. Records are looked at by the
+worker alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,12 +26,13 @@ from hub.exchange.log import Log
 from hub.exchange.quarantine import Entry, list_open, name_replay
 from hub.exchange.receipt import Receipt, read_receipt
 from hub.exchange.registry_store import find_contract
+from hub.exchange.signatures import Signatures
 from hub.exchange.worker import GROUP
-from hub.identity.port import Caller
 from schemas.batch import verify
 from schemas.contract import Contract, parse_contract
 from schemas.envelope import Envelope
 from schemas.errors import BatchIdReused, BatchTooLarge
+from schemas.signature import HEADER as SIGNATURE
 
 CONTRACTS_MAX = 256
 
@@ -51,15 +55,16 @@ class Door:
         self._hub_id = hub_id
         self._records_max = records_max
         self._contracts: dict[tuple[str, int], Contract] = {}
+        self._signatures = Signatures()
 
-    def dataset(self, caller: Caller, dataset: str) -> Dataset:
-        """A dataset the caller owns or may hand in.
+    def dataset(self, sender: str, dataset: str) -> Dataset:
+        """A dataset the sender owns or may hand in.
 
         Raises:
             DatasetUnknown: there is none, or none of theirs; the two look the same.
         """
         with self._pool.connection() as conn:
-            return _dataset_for(conn, caller, dataset)
+            return _dataset_for(conn, sender, dataset)
 
     def contract(self, dataset: Dataset) -> Contract:
         """The contract a dataset follows now. A version never changes, so it is parsed once."""
@@ -73,7 +78,7 @@ class Door:
         return self._contracts[key]
 
     def check_envelope(
-        self, caller: Caller, dataset: Dataset, envelope: Envelope, body_bytes: int | None, now: datetime
+        self, sender: str, dataset: Dataset, envelope: Envelope, body_bytes: int | None, now: datetime
     ) -> None:
         """The envelope against the request and the registry, before the body is read."""
         if envelope.hub != self._hub_id:
@@ -81,7 +86,7 @@ class Door:
         agreements: list[tuple[str, str, str]] = [
             ("dataset", envelope.dataset, dataset.id),
             ("organization", envelope.organization, dataset.organization),
-            ("sender", envelope.sender, caller.organization),
+            ("sender", envelope.sender, sender),
         ]
         if body_bytes is not None:
             agreements.append(("bytes", str(envelope.bytes), str(body_bytes)))
@@ -96,25 +101,39 @@ class Door:
         if envelope.cut_at > now + CUT_AT_AHEAD_MAX:
             raise CutAtAhead(seconds=int(CUT_AT_AHEAD_MAX.total_seconds()))
 
-    def hand_in(self, dataset: Dataset, envelope: Envelope, container: bytes, replays: Sequence[int] = ()) -> HandedIn:
+    def hand_in(
+        self,
+        dataset: Dataset,
+        envelope: Envelope,
+        container: bytes,
+        now: datetime,
+        signature: bytes | None = None,
+        replays: Sequence[int] = (),
+    ) -> HandedIn:
         """Make a batch durable; one that came before under its id is not appended again once it has its receipt.
 
         Args:
             dataset: as ``dataset`` found it.
             envelope: checked against the request.
             container: the container file's bytes.
+            now: when it reached the hub.
+            signature: header hub-signature, as it came.
             replays: waiting quarantine entries that the batch corrects; they close when it is taken.
 
         Raises:
             BatchError: the bytes are not what the envelope says.
             BatchIdReused: the id stands for other bytes.
+            SignatureMalformed, SignatureError: the signature is wrong, or missing where it must be.
             QuarantineEntryUnknown: a replayed entry is none of this dataset's that waits.
             LogFull, LogUnavailable, OutcomeUnknown: not acknowledged; the same batch may be sent again.
         """
         verify(envelope, container)
         batch = UUID(str(envelope.batch))
+        signed = {} if signature is None else {SIGNATURE: signature}
         with self._pool.connection() as conn:
             receipt = read_receipt(conn, envelope.organization, batch)
+            if receipt is None:
+                self._signatures.check(conn, envelope, signed, now)
         if receipt is not None:
             if receipt.sm3 != envelope.sm3:
                 raise BatchIdReused(batch=str(batch))
@@ -122,33 +141,33 @@ class Door:
         if replays:
             with self._pool.connection() as conn:
                 name_replay(conn, envelope.organization, dataset.id, batch, replays)
-        self._log.append(dataset.topic, str(batch), {HEADER: envelope.to_bytes()}, container)
+        self._log.append(dataset.topic, str(batch), {HEADER: envelope.to_bytes(), **signed}, container)
         return HandedIn(envelope.organization, batch, None)
 
-    def receipt(self, caller: Caller, batch: UUID) -> Receipt | None:
-        """The receipt of a batch the caller owns or handed in."""
+    def receipt(self, sender: str, batch: UUID) -> Receipt | None:
+        """The receipt of a batch the sender owns or handed in."""
         with self._pool.connection() as conn:
-            own = read_receipt(conn, caller.organization, batch)
+            own = read_receipt(conn, sender, batch)
             if own is not None:
                 return own
-            for organization in catalog_store.mandators(conn, caller.organization):
+            for organization in catalog_store.mandators(conn, sender):
                 found = read_receipt(conn, organization, batch)
-                if found is not None and found.sender == caller.organization:
+                if found is not None and found.sender == sender:
                     return found
         return None
 
-    def quarantine(self, caller: Caller, dataset: str, limit: int, after: int) -> list[Entry]:
-        """A page of the caller's own waiting records. Under a mandate one hands in, but does not read back."""
+    def quarantine(self, sender: str, dataset: str, limit: int, after: int) -> list[Entry]:
+        """A page of the sender's own waiting records. Under a mandate one hands in, but does not read back."""
         with self._pool.connection() as conn:
-            found = _dataset_for(conn, caller, dataset)
-            if found.organization != caller.organization:
+            found = _dataset_for(conn, sender, dataset)
+            if found.organization != sender:
                 raise DatasetUnknown(dataset=dataset)
-            return list_open(conn, caller.organization, found.id, limit, after)
+            return list_open(conn, sender, found.id, limit, after)
 
-    def standing(self, caller: Caller, dataset: str) -> Mapping[str, Any]:
+    def standing(self, sender: str, dataset: str) -> Mapping[str, Any]:
         """How things stand with a dataset, as it is answered."""
         with self._pool.connection() as conn:
-            found = _dataset_for(conn, caller, dataset)
+            found = _dataset_for(conn, sender, dataset)
             now = door_store.standing(conn, found.id)
         if now is None:
             raise DatasetUnknown(dataset=dataset)
@@ -174,12 +193,12 @@ class Door:
         }
 
 
-def _dataset_for(conn: Connection, caller: Caller, dataset: str) -> Dataset:
+def _dataset_for(conn: Connection, sender: str, dataset: str) -> Dataset:
     found = catalog_store.find_dataset(conn, dataset)
-    mine = found is not None and found.organization == caller.organization
+    mine = found is not None and found.organization == sender
     # Asked for unknown datasets as well, so that an absent and a foreign one take the same time.
     owner = found.organization if found is not None else ""
-    if not mine and not catalog_store.has_mandate(conn, caller.organization, owner, dataset):
+    if not mine and not catalog_store.has_mandate(conn, sender, owner, dataset):
         raise DatasetUnknown(dataset=dataset)
     assert found is not None  # noqa: S101 - a mandate references its dataset
     return found

@@ -18,9 +18,11 @@ from hub.errors import BatchOfOtherHub, BatchOfOtherTopic, ContractVersionUnknow
 from hub.exchange import registry_store
 from hub.exchange.apply.target import Target
 from hub.exchange.log import TOPIC_PREFIX, Message
+from hub.exchange.signatures import Signatures
 from schemas.contract import Contract, parse_contract
 from schemas.envelope import Envelope, parse_envelope
 from schemas.errors import EnvelopeMissing, HubError
+from schemas.signature import SignatureSlot
 
 HEADER = "hub-batch"
 CUT_AT_AHEAD_MAX = timedelta(seconds=60)  # DESIGN.md: a version more than 60 s ahead is refused
@@ -35,6 +37,7 @@ class Admitted:
     envelope_bytes: bytes = b""
     target: Target | None = None
     contract_source: str = ""
+    signature: SignatureSlot | None = None
     refusal: Mapping[str, Any] | None = None
 
 
@@ -50,6 +53,7 @@ class Intake:
     def __init__(self, conn: Connection, hub_id: str) -> None:
         self._conn = conn
         self._hub_id = hub_id
+        self._signatures = Signatures()
         self._datasets: dict[str, _Remembered] = {}
         self._contracts: dict[tuple[str, int], tuple[Contract, str]] = {}
 
@@ -62,12 +66,13 @@ class Intake:
                 raise EnvelopeMissing
             envelope = parse_envelope(header)
             dataset = self._check(message, envelope)
+            signature = self._signatures.check(self._conn, envelope, message.headers, message.appended_at)
             _, source = self._contract(dataset.contract, envelope.contract)
             target = self.target(dataset.id)
         except HubError as refusal:
             known = envelope if envelope is not None and self._has_owner(envelope) else None
             return Admitted(envelope=known, envelope_bytes=header, refusal=refusal.to_json())
-        return Admitted(envelope, header, target, source)
+        return Admitted(envelope, header, target, source, signature)
 
     def target(self, dataset: str) -> Target | None:
         """The dataset's tables as the newest version of its contract made them; None for an unknown dataset."""

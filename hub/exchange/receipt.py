@@ -48,6 +48,7 @@ class Receipt:
     log_offset: int
     taken_at: datetime
     seconds: float
+    leaf: uuid.UUID | None = None
 
     @property
     def accepted(self) -> int:
@@ -88,6 +89,7 @@ class Receipt:
             "position": {"topic": self.topic, "partition": self.partition, "offset": self.log_offset},
             "taken_at": self.taken_at.isoformat(),
             "seconds": round(self.seconds, 6),
+            "leaf": None if self.leaf is None else str(self.leaf),
         }
 
 
@@ -154,32 +156,39 @@ def open_receipt(conn: Connection, envelope: Envelope, message: Message, taken: 
     return None if row is None else int(row[0])
 
 
-def close_receipt(conn: Connection, receipt: int, tally: Tally, seconds: float) -> None:
-    """Write the counts and tell who waits for the receipt, at commit."""
-    conn.execute(
-        "WITH done AS (UPDATE receipt SET status = %s, received = %s, accepted_new = %s, accepted_changed = %s,"
-        " accepted_unchanged = %s, accepted_superseded = %s, accepted_deleted = %s, rejected = %s, pending = %s,"
-        " closed = %s, flags = %s, reasons = %s, refusal = %s, seconds = %s WHERE id = %s"
-        " RETURNING organization, batch) SELECT pg_notify(%s, organization || '/' || batch) FROM done",
-        [
-            tally.status,
-            tally.received,
-            tally.accepted_new,
-            tally.accepted_changed,
-            tally.accepted_unchanged,
-            tally.accepted_superseded,
-            tally.accepted_deleted,
-            tally.rejected,
-            tally.pending,
-            tally.closed,
-            Jsonb(dict(tally.flags)),
-            Jsonb(tally.reasons),
-            None if tally.refusal is None else Jsonb(dict(tally.refusal)),
-            seconds,
-            receipt,
-            CHANNEL,
-        ],
-    )
+def close_receipt(conn: Connection, receipt: int, tally: Tally, seconds: float, leaf: str) -> Receipt:
+    """Write the counts and the leaf's id, and tell who waits for the receipt, at commit."""
+    with conn.cursor(row_factory=class_row(Receipt)) as cursor:
+        closed = cursor.execute(
+            sql.SQL(
+                "WITH done AS (UPDATE receipt SET status = %s, received = %s, accepted_new = %s, accepted_changed = %s,"
+                " accepted_unchanged = %s, accepted_superseded = %s, accepted_deleted = %s, rejected = %s,"
+                " pending = %s, closed = %s, flags = %s, reasons = %s, refusal = %s, seconds = %s, leaf = %s"
+                " WHERE id = %s RETURNING {columns})"
+                " SELECT {columns} FROM done, LATERAL pg_notify(%s, organization || '/' || batch)"
+            ).format(columns=_COLUMNS),
+            [
+                tally.status,
+                tally.received,
+                tally.accepted_new,
+                tally.accepted_changed,
+                tally.accepted_unchanged,
+                tally.accepted_superseded,
+                tally.accepted_deleted,
+                tally.rejected,
+                tally.pending,
+                tally.closed,
+                Jsonb(dict(tally.flags)),
+                Jsonb(tally.reasons),
+                None if tally.refusal is None else Jsonb(dict(tally.refusal)),
+                seconds,
+                leaf,
+                receipt,
+                CHANNEL,
+            ],
+        ).fetchone()
+    assert closed is not None  # noqa: S101 - inserted in this transaction
+    return closed
 
 
 def refuse_message(conn: Connection, message: Message, refusal: Mapping[str, Any]) -> None:

@@ -176,7 +176,7 @@ class Worker:
         prepared = self._decoder.result() if in_hand.decodes else Prepared(received=0, refusal=admitted.refusal)
         work = None
         if admitted.envelope is not None:
-            work = Work(in_hand.message, admitted.envelope, admitted.target, prepared)
+            work = Work(in_hand.message, admitted.envelope, admitted.target, prepared, admitted.signature)
         return _Finished(in_hand.message, work, prepared)
 
     def _commit(self, group: Sequence[_Finished]) -> None:

@@ -1,19 +1,9 @@
 """The identity port: from a bearer token to who asks. OpenID Connect will stand beside the hub's own tokens here."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks.
-
-    Args:
-        organization: on whose behalf.
-    """
-
-    organization: str
+from catalog.caller import Caller
 
 
 class Identity(Protocol):
@@ -25,4 +15,12 @@ class Identity(Protocol):
         Raises:
             NotAuthenticated: unknown, expired or revoked; which of them is not told.
         """
+        ...
+
+    def remembered(self, token: str, now: datetime) -> Caller | None:
+        """The same where it is known without asking anyone, and never blocking; None: ask ``caller``."""
+        ...
+
+    def look(self) -> None:
+        """See whether anything changed, so that ``remembered`` stays true; may block."""
         ...

@@ -14,6 +14,7 @@ from psycopg import Connection, sql
 
 from hub.exchange.apply.locks import horizon
 from hub.exchange.apply.target import Target
+from hub.release.source import of_moment
 from schemas.textform import canonical, key_text, text_of
 
 _ROWS = 5_000  # fetched at a time
@@ -85,15 +86,9 @@ def read_as_of(
         beyond = sql.SQL("ROW({key}) > ROW({after})").format(
             key=key, after=sql.SQL(", ").join(sql.Placeholder(f"k{place}") for place in range(len(after)))
         )
-    branch = sql.SQL(
-        "(SELECT {columns} FROM {table} t WHERE t._taken <= %(at)s {until} AND NOT t._deleted AND {beyond}"
-        " ORDER BY {key} LIMIT %(limit)s)"
-    )
-    parts = {"columns": target.list("t", target.columns), "beyond": beyond, "key": key}
-    query = sql.SQL("SELECT * FROM ({current} UNION ALL {history}) t ORDER BY {key} LIMIT %(limit)s").format(
-        current=branch.format(table=target.current, until=sql.SQL(""), **parts),
-        history=branch.format(table=target.history, until=sql.SQL("AND t._until > %(at)s"), **parts),
-        key=key,
+    order = sql.SQL(" ORDER BY {key} LIMIT %(limit)s").format(key=key)
+    query = sql.SQL("SELECT * FROM {source}{order}").format(
+        source=of_moment(target.dataset, target.columns, beyond, order), order=order
     )
     parameters: dict[str, object] = {"at": at, "limit": limit}
     parameters |= {f"k{place}": value for place, value in enumerate(after or ())}

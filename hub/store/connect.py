@@ -44,6 +44,22 @@ def connect(
             time.sleep(RETRY_PAUSE_SECONDS)
 
 
+async def connect_async(
+    url: str, application_name: str, *, settings: Mapping[str, str] = NO_SETTINGS
+) -> psycopg.AsyncConnection:
+    """One connection for an event loop, in autocommit, with PostgreSQL's ``settings`` for its session."""
+    try:
+        return await psycopg.AsyncConnection.connect(
+            url,
+            autocommit=True,
+            application_name=application_name,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            options=_options(settings),
+        )
+    except psycopg.OperationalError as error:
+        raise StoreUnreachable(server=server_name(url), problem=_problem(error)) from error
+
+
 @contextmanager
 def pool(
     url: str,

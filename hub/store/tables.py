@@ -10,6 +10,8 @@ _deleted   boolean      a tombstone: key and version stay, the other values are 
 _taken     timestamptz  transaction time from which the hub held this content
 _receipt   bigint       the receipt of the batch that brought it
 _until     timestamptz  history only: transaction time at which it was superseded
+_since     timestamptz  current only: when its key came, by the clock; later where history lacks
+                        what it said before. The changes feed finds new keys by it
 ========== ============ =====================================================================
 """
 
@@ -17,6 +19,7 @@ from psycopg import Connection, sql
 
 from schemas.contract import Contract, Field, FieldType
 
+NAME_BYTES_MAX = 63  # of an identifier in PostgreSQL
 SYSTEM_COLUMNS = ("_version", "_row", "_deleted", "_taken", "_receipt")
 
 _TYPES = {
@@ -65,7 +68,7 @@ def create_dataset_tables(conn: Connection, dataset: str, contract: Contract) ->
     name = table_name(dataset)
     columns = sql.SQL(", ").join(column(field, contract) for field in contract.fields)
     key = sql.SQL(", ").join(sql.Identifier(key_field) for key_field in contract.key)
-    # No index but the key: an index on a changing column would forbid in-place updates.
+    # No index on what changes: it would forbid in-place updates. More are made on demand: hub.release.index.
     conn.execute(
         sql.SQL(
             "CREATE TABLE data.{table} ({columns}, _version bigint NOT NULL, _row bigint NOT NULL,"
@@ -82,7 +85,37 @@ def create_dataset_tables(conn: Connection, dataset: str, contract: Contract) ->
     conn.execute(
         sql.SQL("CREATE INDEX ON data.{table} ({key}, _until)").format(table=sql.Identifier(name + "_history"), key=key)
     )
+    _make_changes_findable(conn, name)
+    for field in contract.fields:
+        _make_position_findable(conn, name, field)
     return name
+
+
+def _make_position_findable(conn: Connection, name: str, field: Field) -> None:
+    """A map asks by box from the first day on. Positions seldom change, so updates stay in place all the same."""
+    if field.type.kind == "geometry":
+        conn.execute(
+            sql.SQL("CREATE INDEX IF NOT EXISTS {index} ON data.{table} USING gist ({column})").format(
+                index=sql.Identifier(f"{name}_{field.name}_at"[-NAME_BYTES_MAX:]),
+                table=sql.Identifier(name),
+                column=sql.Identifier(field.name),
+            )
+        )
+
+
+def _make_changes_findable(conn: Connection, name: str) -> None:
+    """As 0011_subscription.sql, which says why. Inserts name their columns, so the default fills this one."""
+    conn.execute(
+        sql.SQL("ALTER TABLE data.{table} ADD COLUMN _since timestamptz NOT NULL DEFAULT clock_timestamp()").format(
+            table=sql.Identifier(name)
+        )
+    )
+    for table, column_name in ((name, "_since"), (name + "_history", "_until")):
+        conn.execute(
+            sql.SQL(
+                "CREATE INDEX ON data.{table} USING brin ({column}) WITH (pages_per_range = 32, autosummarize = on)"
+            ).format(table=sql.Identifier(table), column=sql.Identifier(column_name))
+        )
 
 
 def extend_dataset_tables(conn: Connection, dataset: str, contract: Contract) -> None:
@@ -97,3 +130,5 @@ def extend_dataset_tables(conn: Connection, dataset: str, contract: Contract) ->
                     table=table, column=column(field, contract)
                 )
             )
+    for field in contract.fields:
+        _make_position_findable(conn, table_name(dataset), field)

@@ -58,3 +58,16 @@ def test_a_request_of_two_lengths_is_refused(door: RunningDoor, head: bytes):
 def test_the_host_header_stands_in_no_answer(door: RunningDoor):
     answer = httpx.get(f"{door.url}/v1/contracts", headers={"host": "evil.example"})
     assert "evil" not in answer.text + str(answer.headers)
+
+
+@pytest.mark.parametrize("path", ["/v1/requests", "/v1/people", "/v1/catalog/entries/420000.ours/draft"])
+def test_a_body_beyond_its_use_is_refused_before_anyone_is_asked_who_they_are(door: RunningDoor, path: str):
+    too_much = b'{"x":"' + b"x" * 1_100_000 + b'"}'
+    announced = httpx.post(door.url + path, content=too_much, headers={"content-type": "application/json"})
+    chunked = httpx.post(door.url + path, content=iter([too_much]), headers={"content-type": "application/json"})
+    assert [(one.status_code, one.json()["code"]) for one in (announced, chunked)] == [(413, "body_too_large")] * 2
+
+
+def test_a_body_within_its_use_reaches_its_endpoint(door: RunningDoor):
+    answer = httpx.post(f"{door.url}/v1/requests", json={"dataset": "x" * 10_000})
+    assert answer.status_code == 401

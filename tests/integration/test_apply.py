@@ -9,6 +9,7 @@ import polars as pl
 import psycopg
 import pytest
 from contract_maker import simple_contract_source
+from exchange_maker import ERASURE_KEYS
 
 from hub.exchange.apply.batch import Applied, Apply, Work
 from hub.exchange.apply.ready import apply_ready
@@ -64,7 +65,7 @@ class Sender:
     def __init__(self, conn: psycopg.Connection, target: Target) -> None:
         self.conn = conn
         self.target = target
-        self.apply = Apply(conn, close_share_max=0.05)
+        self.apply = Apply(conn, close_share_max=0.05, erasure_key=ERASURE_KEYS.commitment_key)
         self.offset = 0
 
     def work(

@@ -44,7 +44,7 @@ def rows(connection: Connection) -> list[dict[str, Any]]:
     dice = random.Random(SEED)
     made = [row_of(dice, number) for number in range(ROWS)]
     columns = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(column_type(of)))  # pyright: ignore[reportArgumentType]
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(column_type(of)))  # pyright: ignore[reportArgumentType] - our own constants
         for name, of in TYPES.items()
     )
     connection.execute(sql.SQL("CREATE TEMP TABLE rows_of_test ({})").format(columns))

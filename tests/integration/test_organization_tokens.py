@@ -10,9 +10,12 @@ from psycopg_pool import ConnectionPool
 from catalog.errors import OrganizationExists, OrganizationUnknown, OrganizationWrong
 from catalog.organization import Organization
 from catalog.store import add_organization, list_organizations
-from hub.identity import organization_tokens, token_store
+from hub.identity import organization_tokens
+from hub.identity.callers import Callers
 from hub.identity.errors import NotAuthenticated, TokensTaken, TokenUnknown
-from hub.identity.organization_tokens import OrganizationTokens, issue
+from hub.identity.issuer_keys import IssuerKeys
+from hub.identity.organization_tokens import issue
+from hub.identity.tokens import Tokens
 from hub.store.connect import pool
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -23,6 +26,11 @@ GONG_AN = Organization("gong-an", "公安厅", "Public Security", "province", "4
 def connections(database_url: str) -> Iterator[ConnectionPool]:
     with pool(database_url, "test", size=2) as opened:
         yield opened
+
+
+def callers(connections: ConnectionPool) -> Callers:
+    """Identity as it is at a process's first request."""
+    return Callers(connections, Tokens("https://issuer.test", "hub", IssuerKeys(list)))
 
 
 @pytest.fixture
@@ -36,7 +44,7 @@ def test_a_token_names_its_organization_until_it_expires(conn: psycopg.Connectio
     issued = issue(conn, "gong-an", NOW, days=1)
     conn.commit()
     assert len(issued.token) == len("hub_") + 43
-    identity = OrganizationTokens(connections)
+    identity = callers(connections)
     assert identity.caller(issued.token, NOW).organization == "gong-an"
     with pytest.raises(NotAuthenticated):
         identity.caller(issued.token, NOW + timedelta(days=1))
@@ -44,7 +52,7 @@ def test_a_token_names_its_organization_until_it_expires(conn: psycopg.Connectio
 
 def test_the_store_never_sees_a_token(conn: psycopg.Connection):
     issued = issue(conn, "gong-an", NOW)
-    rows = conn.execute("SELECT organization_token::text FROM organization_token").fetchall()
+    rows = conn.execute("SELECT application_key::text FROM application_key").fetchall()
     assert issued.token not in str(rows)
     assert issued.token[4:] not in str(rows)
 
@@ -53,13 +61,13 @@ def test_a_revoked_token_is_refused_at_once(conn: psycopg.Connection, connection
     first, second = issue(conn, "gong-an", NOW), issue(conn, "gong-an", NOW)
     organization_tokens.revoke(conn, "gong-an", first.id, NOW)
     conn.commit()
-    identity = OrganizationTokens(connections)
+    identity = callers(connections)
     with pytest.raises(NotAuthenticated):
         identity.caller(first.token, NOW)
     assert identity.caller(second.token, NOW).organization == "gong-an"
     with pytest.raises(TokenUnknown):
         organization_tokens.revoke(conn, "gong-an", first.id, NOW)
-    assert {one.id: one.revoked_at is None for one in token_store.list_tokens(conn, "gong-an")} == {
+    assert {one.id: one.revoked_at is None for one in organization_tokens.list_tokens(conn, "gong-an", NOW)} == {
         first.id: False,
         second.id: True,
     }
@@ -83,7 +91,7 @@ def test_only_an_organization_that_is_there_gets_a_token(conn: psycopg.Connectio
 @pytest.mark.parametrize("token", ["", "hub_", "hub_" + "é" * 43, "HUB_" + "a" * 43, "hub_" + "a" * 44, "hub_\x00"])
 def test_what_is_no_token_is_refused_without_asking_the_store(connections: ConnectionPool, token: str):
     with pytest.raises(NotAuthenticated):
-        OrganizationTokens(connections).caller(token, NOW)
+        callers(connections).caller(token, NOW)
 
 
 def test_an_organization_is_registered_once(conn: psycopg.Connection):

@@ -14,7 +14,7 @@ from hub.errors import PositionLost
 from hub.exchange.intake import HEADER
 from hub.exchange.position import reset
 from hub.exchange.worker import GROUP
-from hub.main import run_worker
+from hub.main_processes import run_worker
 from hub.settings import Settings
 from schemas.batch import sm3_hex
 

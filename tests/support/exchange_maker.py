@@ -21,6 +21,7 @@ from hub.exchange.apply.batch import SESSION_SETTINGS, Apply
 from hub.exchange.apply.target import Target
 from hub.exchange.decoder import Decoder
 from hub.exchange.embedded_log import EmbeddedLog
+from hub.exchange.erasure_keys import ErasureKeys
 from hub.exchange.intake import HEADER, Intake
 from hub.exchange.log import Log
 from hub.exchange.position import StoredPositions
@@ -32,10 +33,12 @@ from schemas.batch import Limits, sm3_hex, uuid7
 from schemas.contract import Contract, parse_contract
 from schemas.envelope import Envelope, Operation
 from schemas.frame import encode
+from schemas.national.provider import SoftwareProvider
 
 DATASET, ORGANIZATION = "420000.simple", "tong-ji"
 TOPIC = "exchange." + DATASET
 SCHEMA = {"code": pl.String, "value": pl.Int64, "note": pl.String, "at": pl.Datetime("us")}
+ERASURE_KEYS = ErasureKeys(b"e" * 32, b"n" * 16, SoftwareProvider())
 SECONDS_MAX = 60.0
 Rows = Sequence[dict[str, object]]
 
@@ -79,7 +82,7 @@ class Exchange:
             reader = parts.enter_context(closing(connect(self.url, "hub worker reads", autocommit=True)))
             consumer = parts.enter_context(closing(log.consumer(GROUP, member, StoredPositions(reader))))
             decoder = parts.enter_context(closing(Decoder(Limits())))
-            apply = Apply(writer, close_share_max=0.05)
+            apply = Apply(writer, close_share_max=0.05, erasure_key=ERASURE_KEYS.commitment_key)
             yield Worker(writer, log.name, consumer, Intake(reader, "420000"), decoder, apply)
 
     def run(self, log: Log, workers: int = 1) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from connectors.cli import app as connector_program
 from hub.api.problems import CONCEALED, status_of
+from hub.cli import program as hub_program
 from hub.settings import PREFIX, Settings
 from schemas.errors import HubError
 from schemas.reasons import REASONS
@@ -30,8 +32,8 @@ def document() -> str:
     """The whole text."""
     parts = [
         OPENING,
-        "## Commands of the hub\n\n" + "\n".join(_commands("hub", "hub.cli")),
-        "## Commands of the connector\n\n" + "\n".join(_commands("connector", "connectors.cli")),
+        "## Commands of the hub\n\n" + "\n".join(_commands("hub", hub_program())),
+        "## Commands of the connector\n\n" + "\n".join(_commands("connector", connector_program)),
         "## Settings\n\nEnvironment variables, or lines of `hub.env` in the data folder.\n\n" + _settings(),
         "## Problems\n\nThe `code` of an RFC 9457 problem, of a refused batch in a receipt, and what the command lines "
         "say. `GET /v1/problems/{code}` explains one. The hub answers 503 `hub_unavailable` for those marked –: their "
@@ -58,10 +60,10 @@ def errors(*, of_connectors: bool) -> list[type[HubError]]:
     return sorted(set(found), key=lambda error: error.code)
 
 
-def _commands(program: str, module: str) -> Iterator[str]:
-    app = typer.main.get_command(importlib.import_module(module).app)
+def _commands(root: str, program: typer.Typer) -> Iterator[str]:
+    app = typer.main.get_command(program)
     yield "| command | what it does |\n|---|---|"
-    for name, command in _leaves(app, program):
+    for name, command in _leaves(app, root):
         arguments = [_argument(one) for one in command.params if isinstance(one, TyperArgument)]
         options = [_option(one) for one in command.params if isinstance(one, TyperOption) and not one.hidden]
         shown = [one for one in options if "`--help`" not in one]

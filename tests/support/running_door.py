@@ -1,10 +1,12 @@
 """A running HTTP door over a database of the test's own, and a worker beside it where a test wants receipts."""
 
+import tempfile
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,8 +17,9 @@ from catalog.store import add_mandate, add_organization
 from hub.api.serve import opened_parts, server_of
 from hub.exchange.registry_store import register_contract, register_dataset
 from hub.identity.organization_tokens import issue
-from hub.listening import bound_socket
-from hub.main import ready_topic, run_worker
+from hub.listening import bound_socket, listening_at
+from hub.main import ready_topic
+from hub.main_processes import run_worker
 from hub.settings import Settings
 from hub.store.connect import connect
 from schemas.batch import sm3_hex, uuid7
@@ -85,8 +88,12 @@ class RunningDoor:
 
 @contextmanager
 def running(database_url: str, **changes: object) -> Generator[RunningDoor]:
-    settings = Settings(database_url=database_url, port=0, **changes)  # pyright: ignore[reportArgumentType]  # names of settings
-    with bound_socket(settings) as listening, opened_parts(settings, database_url) as parts:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hub-door-")))
+        given = {"database_url": database_url, "port": 0, "data_folder": folder, **changes}
+        settings = Settings(**given)  # pyright: ignore[reportArgumentType]  # names of settings
+        listening = stack.enter_context(bound_socket(settings))
+        parts = stack.enter_context(opened_parts(listening_at(settings, listening), database_url))
         server = server_of(parts)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -1,12 +1,13 @@
 """Apply: prepared batches into the store, in the transaction that also moves the position in the log.
 
-For each batch: receipt first (its unique key is the dedup) → COPY into staging → locks → references → merge →
-conflicts → quarantine → receipt's counts. The caller opens the transaction, moves the positions and commits.
+For each batch: receipt first (its unique key is the dedup) → COPY into staging → locks → erasures → references →
+merge → conflicts → quarantine → receipt's counts → its leaf. The caller opens the transaction, moves the positions and
+commits.
 """
 
 import time
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -16,6 +17,7 @@ from psycopg import Connection, DataError, IntegrityError, sql
 from hub.exchange import quarantine
 from hub.exchange.apply import keys, references
 from hub.exchange.apply.conflict import Outcome, settle_conflicts
+from hub.exchange.apply.erased import take_out_erased, without_erased
 from hub.exchange.apply.locks import enter_horizon, lock_datasets
 from hub.exchange.apply.merge import merge
 from hub.exchange.apply.refused_row import refused_row
@@ -24,8 +26,14 @@ from hub.exchange.apply.target import Target
 from hub.exchange.log import Message
 from hub.exchange.prepared import Prepared, Rejected
 from hub.exchange.receipt import Tally, close_receipt, open_receipt, read_receipt, refuse_message
+from hub.exchange.receipt_leaf import leaf_of
+from hub.exchange.signature_store import keep_signature
+from hub.ledger import leaf_store
+from hub.ledger.leaf import Recorded, record
+from schemas.batch import uuid7
 from schemas.envelope import Envelope
 from schemas.errors import BatchIdReused
+from schemas.signature import SignatureSlot
 
 # Of the connection that applies. Staging is never analysed, so the planner must be kept from what it would guess wrong:
 # each staged row finds its record by the key's index. The batch stays in memory.
@@ -47,6 +55,7 @@ class Work:
     envelope: Envelope
     target: Target | None  # None where the batch is refused before its dataset is known
     prepared: Prepared
+    signature: SignatureSlot | None = None  # verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +70,12 @@ class Applied:
 class Apply:
     """Applies groups of batches over one long-lived connection; remembers which datasets have their staging table."""
 
-    def __init__(self, conn: Connection, *, close_share_max: float) -> None:
+    def __init__(self, conn: Connection, *, close_share_max: float, erasure_key: bytes) -> None:
         self._conn = conn
         self._close_share_max = close_share_max
+        self._erasure_key = erasure_key
         self._staged: set[tuple[str, int]] = set()
+        self._origin = ""
 
     def prepare_staging(self, targets: Sequence[Target]) -> None:
         """Create missing staging tables, outside the batch's transaction."""
@@ -84,8 +95,22 @@ class Apply:
             for target in targets.values()
             for reference in target.contract.references
         }
-        group = _Group(self._conn, taken, tuple(targets), tuple(parents), self._close_share_max)
-        return [group.apply(work) for work in works]
+        group = _Group(
+            self._conn,
+            taken,
+            tuple(targets),
+            tuple(parents),
+            self._close_share_max,
+            self._erasure_key,
+            self._ledger(),
+        )
+        applied = [group.apply(work) for work in works]
+        leaf_store.insert(self._conn, group.leaves)
+        return applied
+
+    def _ledger(self) -> str:
+        self._origin = self._origin or leaf_store.read_origin(self._conn)
+        return self._origin
 
 
 @dataclass(slots=True)
@@ -97,6 +122,9 @@ class _Group:
     datasets: tuple[str, ...]
     parents: tuple[str, ...]
     close_share_max: float
+    erasure_key: bytes
+    origin: str
+    leaves: list[Recorded] = field(default_factory=list[Recorded])
     dirty_staging: bool = False
 
     def apply(self, work: Work) -> Applied:
@@ -111,7 +139,11 @@ class _Group:
         else:
             ready = self._take(work, work.target, receipt, tally)
         _keep_counts(self.conn, work.envelope.dataset, tally, self.taken)
-        close_receipt(self.conn, receipt, tally, time.perf_counter() - started)
+        leaf = uuid7(self.taken)
+        closed = close_receipt(self.conn, receipt, tally, time.perf_counter() - started, leaf)
+        self.leaves.append(record(leaf_of(closed, work.envelope.bytes), self.origin, self.taken, leaf))
+        if work.signature is not None:
+            keep_signature(self.conn, work.envelope, work.signature)
         return Applied(work, tally, ready)
 
     def _repeated(self, work: Work) -> Applied:
@@ -143,6 +175,8 @@ class _Group:
             if work.envelope.operation == "upsert":
                 ready = references.end_waits(self.conn, target)
         if rejected:
+            rejected = self._not_erased(target, rejected, tally)
+        if rejected:
             quarantine.put(self.conn, target, work.envelope.organization, rejected, self.taken)
             receipts = sorted({owner for owner, _ in rejected})
             quarantine.close_overtaken(self.conn, target, self.taken, receipts=receipts)
@@ -152,6 +186,14 @@ class _Group:
                 for code in entry.codes.split(","):
                     tally.reasons[code] = tally.reasons.get(code, 0) + 1
         return ready
+
+    def _not_erased(
+        self, target: Target, rejected: list[tuple[int, Rejected]], tally: Tally
+    ) -> list[tuple[int, Rejected]]:
+        lock_datasets(self.conn, self.datasets, self.parents)  # nothing was merged where every record is bad
+        kept = without_erased(self.conn, target.dataset, self.erasure_key, rejected)
+        tally.accepted_superseded += len(rejected) - len(kept)
+        return kept
 
     def _store(self, work: Work, target: Target, receipt: int, rows: bytes, tally: Tally) -> list[tuple[int, Rejected]]:
         """Stage and merge rows; a database error bisects down to the record that causes it."""
@@ -177,6 +219,9 @@ class _Group:
         delete = work.envelope.operation == "delete"
         copy_rows(self.conn, target, work.prepared.columns, rows)
         lock_datasets(self.conn, self.datasets, self.parents)
+        taken_out = take_out_erased(self.conn, target, self.erasure_key, delete=delete)
+        tally.accepted_superseded += taken_out.superseded
+        tally.accepted_deleted += taken_out.deleted
         if not delete and target.contract.references:
             self._pend(work, target, receipt, tally)
         counts = merge(self.conn, target, delete=delete, taken=self.taken, receipt=receipt)

@@ -1,0 +1,186 @@
+"""The way out, measured as it is used: wrk against the running hub, authorization and ledger on, peers beside it.
+
+``make bench BENCH=way-out``. Starts its own hub in a temporary folder with 1,000,000 points, and tipg and pygeoapi on
+the same table; servers alternate, figures are medians of five rounds. The caller is a department's token under a grant
+with a row filter and a masked field; ids are random; every answer of the hub's has a durable leaf. 32 connections;
+every server at its best of one or two processes. The last line is one JSON object:
+
+==================== ===============================================================================================
+first_page_x_tipg    requests/s of the first page of 10 against tipg's; ``…_x_pygeoapi`` beside it, for each case
+bbox_x_tipg          a box that holds about 100
+by_id_x_tipg         one record by a random id
+filter_x_tipg        10 records of a random kind
+decision_p99_ms      from verified token to compiled SQL with 100,000 grants, read from the store, nothing remembered
+search_p95_ms        a search page over 100,000 entries
+export_ratio_to_copy CSV export of all rows against psql's own COPY of them
+as_of_ratio          time of a page as of a moment against the page of now
+leaves_per_s         leaves sealed a second
+revocation_p99_ms    from asking for a suspension to the first refusal, over 200, under load
+==================== ===============================================================================================
+"""
+
+import argparse
+import json
+import random
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import peers
+import points
+from bench_hub import BenchHub, free_port
+from way_out_parts import decision_p99_ms, revocation_p99_ms
+
+ROUNDS, SECONDS, CONNECTIONS = 5, 3, 32
+LUA = """\
+local paths = {{}}
+for line in io.lines("{paths}") do paths[#paths + 1] = line end
+math.randomseed(os.time())
+{headers}
+request = function() return wrk.format("GET", paths[math.random(#paths)]) end
+"""
+
+
+def wrk(folder: Path, base: str, paths: list[str], headers: Mapping[str, str], seconds: int = SECONDS) -> float:
+    """Requests a second; ends the benchmark where anything but 2xx was answered."""
+    (folder / "paths").write_text("\n".join(paths) + "\n", encoding="ascii")
+    lines = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items())
+    script = folder / "script.lua"
+    script.write_text(LUA.format(paths=folder / "paths", headers=lines), encoding="ascii")
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script), base]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in printed:
+        sys.exit(f"{base}{paths[0]} was answered with errors:\n{printed}")
+    found = re.search(r"Requests/sec:\s+([0-9.]+)", printed)
+    return float(found[1]) if found else 0.0
+
+
+def cases(count: int, dice: random.Random) -> Mapping[str, Callable[[str], list[str]]]:
+    """For each case the paths asked for, by server; only what the grant allows."""
+
+    def boxes() -> list[tuple[float, float, float, float]]:
+        side = 0.057  # degrees: about 100 of a million points over the province
+        corners = [(dice.uniform(108.5, 115.9), dice.uniform(29.2, 33.1)) for _ in range(500)]
+        return [(west, south, west + side, south + side) for west, south in corners]
+
+    def ids() -> list[str]:
+        drawn = (dice.randrange(1, count + 1) for _ in range(4_000))
+        return [f"P{number:08}" for number in drawn if number * 7919 % points.KINDS % 10][:2_000]
+
+    kinds = [f"k{kind:02}" for kind in range(points.KINDS) if kind % 10]
+    texts = [",".join(f"{edge:.5f}" for edge in box) for box in boxes()]
+    keys = ids()
+    return {
+        "first_page": lambda server: ["?limit=10" + ("&count=none" if server == "hub" else "")],
+        "bbox": lambda server: [
+            f"?bbox={text}&limit=100" + ("&count=none" if server == "hub" else "") for text in texts
+        ],
+        "by_id": lambda _: [f"/{key}" for key in keys],
+        "filter": lambda server: [
+            f"?kind={kind}&limit=10" + ("&count=none" if server == "hub" else "") for kind in kinds
+        ],
+    }
+
+
+def side_by_side(folder: Path, servers: Mapping[str, tuple[str, Mapping[str, str]]], count: int) -> dict[str, float]:
+    """All cases, servers alternating; medians and ratios."""
+    measured: dict[tuple[str, str], list[float]] = {}
+    asked = cases(count, random.Random(20261125))
+    for turn in range(ROUNDS):
+        for case, paths_of in asked.items():
+            for server, (items, headers) in servers.items():
+                address = httpx.URL(items)
+                paths = [address.path + path for path in paths_of(server)]
+                base = f"{address.scheme}://{address.host}:{address.port}"
+                measured.setdefault((case, server), []).append(wrk(folder, base, paths, headers))
+        sys.stderr.write(f"round {turn + 1} of {ROUNDS}\n")
+    medians = {key: statistics.median(values) for key, values in measured.items()}
+    result: dict[str, float] = {}
+    for (case, server), median in medians.items():
+        result[f"{case}_{server}_per_s"] = round(median, 1)
+        if server != "hub":
+            result[f"{case}_x_{server}"] = round(medians[case, "hub"] / median, 1)
+    return result
+
+
+def as_of_ratio(folder: Path, items: str, headers: Mapping[str, str]) -> float:
+    """How much longer a page as of a moment takes than the page of now."""
+    moment = quote(datetime.now(UTC).isoformat())
+    address = httpx.URL(items)
+    base = f"{address.scheme}://{address.host}:{address.port}"
+    rates: dict[str, list[float]] = {"now": [], "then": []}
+    for _ in range(ROUNDS):
+        for name, extra in (("now", ""), ("then", f"&as_of={moment}")):
+            rates[name].append(wrk(folder, base, [f"{address.path}?limit=10&count=none{extra}"], headers))
+    return round(statistics.median(rates["now"]) / statistics.median(rates["then"]), 2)
+
+
+def measure(folder: Path, count: int, processes: int) -> dict[str, float | None]:
+    """Everything that needs the running hub."""
+    hub = BenchHub(folder)
+    hub.environment["HUB_API_PROCESSES"] = str(processes)
+    result: dict[str, float | None] = {}
+    with ExitStack() as running:
+        running.enter_context(hub.started())
+        tokens = points.register(hub)
+        with hub.database() as conn:
+            points.fill(conn, count)
+        for field in ("kind",):
+            hub.run("dataset", "index", points.DATASET, field)
+        with hub.database() as conn:
+            conn.autocommit = True
+            conn.execute(f'VACUUM ANALYZE data."{points.TABLE}"')  # pyright: ignore[reportArgumentType] - our own constants
+        grant, accounts = points.publish_and_grant(hub, tokens)
+        headers = {
+            "Authorization": f"Bearer {tokens[points.READER]}",
+            "hub-purpose": quote(points.PURPOSE),
+            "Accept": "application/geo+json",
+        }
+        items = f"{hub.url}/v1/datasets/{points.DATASET}/records"
+        servers: dict[str, tuple[str, Mapping[str, str]]] = {"hub": (items, headers)}
+        table = peers.Table(hub.database_url(), "data", points.TABLE, "code")
+        for name, started in (
+            ("tipg", peers.tipg(table, free_port(), processes)),
+            ("pygeoapi", peers.pygeoapi(table, free_port(), processes, folder)),
+        ):
+            address = running.enter_context(started)
+            if address is not None:
+                servers[name] = (address, {"Accept": "application/geo+json"})
+        result |= side_by_side(folder, servers, count)
+        result["as_of_ratio"] = as_of_ratio(folder, items, headers)
+        result["revocation_p99_ms"] = revocation_p99_ms(accounts, grant, items, headers)
+        with hub.database() as conn:
+            result["decision_p99_ms"] = decision_p99_ms(conn, points.READER, points.DATASET, points.PURPOSE)
+    return result
+
+
+def main() -> None:
+    """Run all parts and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--points", type=int, default=1_000_000)
+    parser.add_argument("--processes", type=int, default=2, help="of every server")
+    given = parser.parse_args()
+    if shutil.which("wrk") is None:
+        sys.exit("wrk is needed; on Debian: apt-get install wrk")
+    folder = Path(tempfile.mkdtemp(prefix="hub-bench-"))
+    started = time.perf_counter()
+    try:
+        result = measure(folder, given.points, given.processes)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    result["seconds"] = round(time.perf_counter() - started)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
