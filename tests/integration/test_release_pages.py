@@ -71,7 +71,7 @@ def every_page(out: WayOut, query: str, limit: int) -> list[dict[str, Any]]:
     pairs = [tuple(one.split("=", 1)) for one in f"limit={limit}&{query}".split("&") if one]
     given = pairs
     for _ in range(1_000):
-        page = json.loads(out.get(PUBLIC, OBSERVATION, given, purpose=None).body)  # pyright: ignore[reportArgumentType]
+        page = json.loads(out.get(PUBLIC, OBSERVATION, given, purpose=None).body)  # pyright: ignore[reportArgumentType] - as the case needs it
         found += page["records"]
         assert len(page["records"]) <= limit
         if "next" not in page:

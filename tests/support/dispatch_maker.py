@@ -39,7 +39,7 @@ class Dispatching:
 
     def subscribe(self, kind: str = "push", address: str | None = None, who: Caller = DEPARTMENT) -> Subscription:
         """A subscription from now on."""
-        wanted = WantedSubscription(RESIDENT, kind, address, PURPOSE)  # pyright: ignore[reportArgumentType]
+        wanted = WantedSubscription(RESIDENT, kind, address, PURPOSE)  # pyright: ignore[reportArgumentType] - as the case needs it
         with self.stage.out.conn.transaction():
             return subscriptions.create(
                 self.stage.out.conn, who, wanted, self.stage.feed, self.allowed, 10, datetime.now(UTC)

@@ -1,3 +1,5 @@
+# pyright: reportArgumentType=false, reportOperatorIssue=false, reportUnusedExpression=false
+# pyright: reportOptionalSubscript=false, reportIncompatibleMethodOverride=false, reportReturnType=false
 """A subscriber's HTTPS address: it takes deliveries, answers challenges, and misbehaves where a test wants it to."""
 
 import http.server

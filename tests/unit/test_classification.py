@@ -1,3 +1,5 @@
+# pyright: reportArgumentType=false, reportOperatorIssue=false, reportUnusedExpression=false
+# pyright: reportOptionalSubscript=false, reportIncompatibleMethodOverride=false, reportReturnType=false
 """Classification: the matrix, the refusal of unlabelled fields, and what a proposal sees in names and content."""
 
 import pytest

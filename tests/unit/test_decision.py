@@ -175,7 +175,7 @@ def test_another_holders_grant_counts_for_nothing():
 
 def test_tiers_that_hold_no_grants_are_refused_with_one():
     for tier in ("public", "registered"):
-        caller = person(tier)  # type: ignore[arg-type]
+        caller = person(tier)  # type: ignore[arg-type] - as the case needs it
         decision = decided(caller, resource(opened="conditional"), [grant(holder=caller.id)])
         assert not decision.allowed
         assert "tier.grants" in {step.rule for step in decision.steps if not step.passed}

@@ -30,7 +30,7 @@ LATER = NOW + timedelta(minutes=5)
 def subscription(kind: str = "pull") -> Subscription:
     push = kind == "push"
     return Subscription(
-        *("01900000-0000-7000-8000-000000000001", "organization:min-zheng", "min-zheng", "420000.resident", kind),  # pyright: ignore[reportArgumentType]
+        *("01900000-0000-7000-8000-000000000001", "organization:min-zheng", "min-zheng", "420000.resident", kind),  # pyright: ignore[reportArgumentType] - as the case needs it
         *("https://a.example/" if push else None, None, None, "paused" if push else "active"),
         *("verification" if push else "", not push, "c0", NOW, 0, None, 0, 0, 0, 0, "", NOW, None, NOW, None),
     )
