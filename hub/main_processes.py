@@ -22,6 +22,7 @@ from hub.exchange.retention import sweeping
 from hub.exchange.worker import GROUP, Worker, keep_working
 from hub.keys import FOLDER as KEYS_FOLDER
 from hub.keys import Keys
+from hub.lapsing import ending_lapsed
 from hub.ledger.sealer import SESSION_SETTINGS as SEALER_SETTINGS
 from hub.ledger.sealer import Sealer, keep_sealing
 from hub.ledger.witness import Witness, keep_watching
@@ -34,6 +35,7 @@ from hub.store.migrate import migrate
 from schemas.batch import Limits
 
 INFLATED_TO_BYTES: Final = 16  # what a batch may decompress to
+LAPSING_SETTINGS: Final = {"statement_timeout": "30s"}  # sealing stalls behind whoever writes for longer
 
 
 # Worker --------------------------------------------------------------------------------------------------------------
@@ -84,7 +86,7 @@ def opened_worker(settings: Settings, url: str) -> Generator[Worker]:
 
 
 def run_sealer(settings: Settings, tell: Tell, stopping: Callable[[], bool]) -> None:
-    """Seal the ledger until told to stop, through any loss of the store."""
+    """Seal the ledger, and write down which grants are over, until told to stop, through any loss of the store."""
     log_to_stderr()
     signer = keys_of(settings).signer(LEDGER_KEY)
     with kept_store(settings, tell) as store:
@@ -99,7 +101,11 @@ def run_sealer(settings: Settings, tell: Tell, stopping: Callable[[], bool]) -> 
             ):
                 yield Sealer(conn, reader, signer, utc_now)
 
-        keep_sealing(opened, stopping)
+        def beside() -> closing[Connection]:
+            return closing(connect(store.url, "hub lapsing", autocommit=True, settings=LAPSING_SETTINGS))
+
+        with ending_lapsed(beside, utc_now):
+            keep_sealing(opened, stopping)
 
 
 def run_witness(settings: Settings, name: str, tell: Tell, stopping: Callable[[], bool], ledger_pem: str = "") -> None:

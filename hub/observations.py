@@ -98,6 +98,20 @@ class LedgerAlarmRaised:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantsLapsed:
+    """Grants that were over by their dates were written down as ended."""
+
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class LapsingFailed:
+    """Grants that are over could not be written down as ended; it is tried again."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryFailed:
     """A delivery to a subscriber failed; it is tried again."""
 
@@ -124,18 +138,19 @@ Observation = (
     | WorkerStopped
     | RequestFailed
     | LedgerAlarmRaised
+    | GrantsLapsed
+    | LapsingFailed
     | DeliveryFailed
     | SubscriptionPaused
 )
 
 
+WARNINGS = (BatchRefused, StoreLost, RequestFailed, LedgerAlarmRaised, LapsingFailed, SubscriptionPaused)
+
+
 def observe(event: Observation) -> None:
     """Log one event as a JSON line."""
-    level = (
-        logging.WARNING
-        if isinstance(event, (BatchRefused, StoreLost, RequestFailed, LedgerAlarmRaised, SubscriptionPaused))
-        else logging.INFO
-    )
+    level = logging.WARNING if isinstance(event, WARNINGS) else logging.INFO
     _LOG.log(level, "%s", json.dumps({"event": type(event).__name__, **asdict(event)}, ensure_ascii=False))
 
 

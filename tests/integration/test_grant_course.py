@@ -1,5 +1,10 @@
 """Acts on grants that were given, over a real store: suspended, ended, emergencies, and records of use."""
 
+import json
+import logging
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -36,6 +41,8 @@ from catalog.tier_store import current_tiers
 from hub.acts import grant_course, grants
 from hub.acts.grants import Emergency, Wanted
 from hub.acts.types import types_in
+from hub.lapsing import ending_lapsed
+from hub.store.connect import connect
 
 WANTED = Wanted(
     fields={"name": "masked", "division_code": "clear"},
@@ -123,6 +130,84 @@ def test_what_is_not_rectified_in_time_or_past_its_term_is_ended_by_the_hub(conn
     assert [one.id for one in held(conn)] == [running.grant.id]
     assert events_of(conn, late.grant.id)[-1].actor == "hub"
     assert grant_course.end_lapsed(conn, running.grant.valid_until) == 1
+
+
+def lapsing(url: str) -> int:
+    """Leaves of grants that the hub ended, and steps of their courses: as many of one as of the other."""
+    with connect(url, "test") as conn:
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        leaves = conn.execute(
+            "SELECT count(*) FROM ledger_leaf WHERE convert_from(bytes, 'UTF8')::jsonb ->> 'action' = 'grant.lapsed'"
+        ).fetchone()
+        steps = conn.execute("SELECT count(*) FROM grant_event WHERE step = 'lapsed'").fetchone()
+    assert leaves is not None
+    assert leaves == steps
+    return leaves[0]
+
+
+def turned(url: str, ended: int) -> bool:
+    """Whether so many have been ended before long."""
+    deadline = time.monotonic() + 20
+    while lapsing(url) != ended and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return lapsing(url) == ended
+
+
+def opened(url: str) -> Callable[[], AbstractContextManager[psycopg.Connection]]:
+    return lambda: closing(connect(url, "test", autocommit=True))
+
+
+def test_of_two_hubs_on_one_database_one_ends_a_grant_and_writes_one_leaf(conn: psycopg.Connection, database_url: str):
+    made, after = given(conn), NOW + timedelta(days=400)
+    conn.commit()
+    with connect(database_url, "one") as one, connect(database_url, "other") as other:
+        assert grant_course.end_lapsed(one, after) == 1
+        assert grant_course.end_lapsed(other, after) == 0  # passed over, not waited for
+        other.commit()
+        one.commit()
+        assert grant_course.end_lapsed(other, after) == 0
+        assert lapsing(database_url) == 1
+        assert [event.step for event in events_of(other, made.grant.id)] == ["given", "lapsed"]
+
+
+def test_hubs_that_end_at_the_same_time_end_each_grant_once(conn: psycopg.Connection, database_url: str):
+    for _ in range(6):
+        given(conn)
+    conn.commit()
+    hubs = [ending_lapsed(opened(database_url), lambda: NOW + timedelta(days=400), 0.01) for _ in range(3)]
+    with hubs[0], hubs[1], hubs[2]:
+        assert turned(database_url, 6)
+        time.sleep(0.1)  # some turns more, which find nothing
+    assert lapsing(database_url) == 6
+
+
+def test_a_turn_that_finds_nothing_leaves_every_decision_standing(conn: psycopg.Connection):
+    given(conn)
+    before = current_epoch(conn)
+    assert grant_course.end_lapsed(conn, NOW) == 0
+    assert current_epoch(conn) == before
+
+
+def test_what_fails_is_told_and_the_next_turn_ends_what_lapsed(
+    conn: psycopg.Connection, database_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(logging.getLogger("hub"), "propagate", True)
+    given(conn)
+    conn.commit()
+    failures = iter([RuntimeError("a defect"), DeadlineWrong("理由", "a reason"), psycopg.OperationalError("gone")])
+
+    def failing() -> AbstractContextManager[psycopg.Connection]:
+        if (failure := next(failures, None)) is not None:
+            raise failure
+        return opened(database_url)()
+
+    with caplog.at_level(logging.INFO, "hub"), ending_lapsed(failing, lambda: NOW + timedelta(days=400), 0.01):
+        assert turned(database_url, 1)
+    told = [json.loads(record.getMessage()) for record in caplog.records]
+    assert [one["event"] for one in told[:4]] == ["LapsingFailed", "LapsingFailed", "StoreLost", "GrantsLapsed"]
+    assert told[0]["error"] == "RuntimeError"
+    assert "a reason" in told[1]["error"]
+    assert [record.levelname for record in caplog.records[:4]] == ["WARNING", "WARNING", "WARNING", "INFO"]
 
 
 # Emergency -----------------------------------------------------------------------------------------------------------
