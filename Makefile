@@ -13,7 +13,7 @@ BENCH ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench nightly reference lock clean
+.PHONY: help install demo test faults check format bench nightly reference lock clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -25,7 +25,11 @@ demo: $(STAMP) ## start the hub with eleven filled datasets until Ctrl-C (RESIDE
 	@$(BIN)/python -m seeds.demo --residents $(RESIDENTS) $(if $(EXIT),--exit)
 
 test: $(STAMP) ## run the tests (ARGS="-k word" picks some)
-	@$(BIN)/pytest -n 3 --ignore=tests/nightly --ignore=tests/bench $(ARGS)
+	@$(BIN)/pytest -n 3 --dist worksteal --ignore=tests/nightly --ignore=tests/bench --ignore=tests/faults $(ARGS)
+	@echo "test: passed; kill -9 of every process at seeded moments is left to: make faults"
+
+faults: $(STAMP) ## kill -9 of every process at seeded moments of the demo (FAULT_SEEDS=6)
+	@$(BIN)/pytest -n 2 --maxschedchunk 1 tests/faults $(ARGS)
 
 check: $(STAMP) ## lint, format, types and architecture
 	@echo "ruff: lint";        $(BIN)/ruff check .

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import xlsxwriter
+from command_line import run_connector
 from running_door import OURS, RunningDoor
 
 PROGRAM = [sys.executable, "-m", "connectors.cli"]
@@ -41,15 +42,7 @@ class Place:
 
     def connector(self, *arguments: str, language: str = "en") -> "subprocess.CompletedProcess[str]":
         environment = os.environ | {"HUB_LANGUAGE": language}
-        return subprocess.run(
-            [*PROGRAM, *arguments],
-            env=environment,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS_MAX,
-            cwd=Path(__file__).parents[2],
-        )
+        return run_connector(*arguments, environment=environment)
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import run_hub
 
 from schemas.contract import load_shipped
 
@@ -20,15 +20,7 @@ def hub(database_url: str, tmp_path: Path) -> Hub:
     environment = {**os.environ, "HUB_DATABASE_URL": database_url, "HUB_DATA_FOLDER": str(tmp_path)}
 
     def run(*arguments: str, language: str = "en", given: str | None = None) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "hub.cli", *arguments],
-            env={**environment, "HUB_LANGUAGE": language},
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return run_hub(*arguments, environment={**environment, "HUB_LANGUAGE": language}, given=given)
 
     return run
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from command_line import run_hub
 from running_door import OURS, RunningDoor
 
 from hub.ledger import verify_standalone
@@ -131,14 +132,7 @@ class Hub:
         }
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "hub.cli", *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS_MAX,
-            check=False,
-        )
+        return run_hub(*arguments, environment=self.environment)
 
     @contextmanager
     def running(self, *arguments: str) -> "Generator[subprocess.Popen[bytes]]":

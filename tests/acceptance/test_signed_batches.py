@@ -4,12 +4,12 @@ import base64
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from command_line import run_connector, run_hub
 from running_door import OURS, RunningDoor
 
 from hub.api.conversion import from_ndjson
@@ -72,15 +72,8 @@ class Department:
             "HUB_DATABASE_URL": self.door.database_url,
             "HUB_DATA_FOLDER": str(self.folder / "data"),
         }
-        return subprocess.run(
-            [sys.executable, "-m", module, *arguments],
-            env=environment,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            cwd=Path(__file__).parents[2],
-        )
+        run = run_hub if module == "hub.cli" else run_connector
+        return run(*arguments, environment=environment)
 
 
 @pytest.fixture

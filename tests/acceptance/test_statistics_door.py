@@ -6,7 +6,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from authorization_stage import Stage, authorization_stage
+from command_line import run_hub
 from resident_maker import SEEDS, put, resident
 
 from hub.store.connect import connect
@@ -36,14 +36,7 @@ def hub(database_url: str, tmp_path: Path) -> Hub:
     environment = {**os.environ, "HUB_DATABASE_URL": database_url, "HUB_DATA_FOLDER": str(tmp_path)}
 
     def run(*arguments: str, by: str, language: str = "en") -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "hub.cli", "statistics", *arguments, "--as", by],
-            env={**environment, "HUB_LANGUAGE": language},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return run_hub("statistics", *arguments, "--as", by, environment={**environment, "HUB_LANGUAGE": language})
 
     return run
 

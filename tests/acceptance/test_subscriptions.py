@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from command_line import run_hub
 from psycopg import Connection
 from receiver import Received, Receiver, acknowledging, receiving
 from release_maker import MASKED, PURPOSE, RESIDENT, give, prepare, residents, take
@@ -251,8 +252,7 @@ def environment_of(door: RunningDoor, **more: str) -> dict[str, str]:
 
 
 def run(door: RunningDoor, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "hub.cli", *arguments]
-    return subprocess.run(command, env=environment_of(door), capture_output=True, text=True, timeout=60, check=False)
+    return run_hub(*arguments, environment=environment_of(door))
 
 
 # The dispatcher ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Search over a real store: what is found, in which order, in pages, and only what a caller may know of."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -37,18 +38,26 @@ CALLERS = (
 )
 
 
+@pytest.fixture(scope="module")
+def filled(shared_database_url: str) -> Iterator[psycopg.Connection]:
+    """Everything published but marriage, which is withdrawn and drafted anew, and place, a draft; never committed."""
+    with closing(connect(shared_database_url, "test")) as opened:
+        register(opened, *NAMES)
+        for name in NAMES:
+            if name != "place":
+                publish(opened, name)
+        steward = office("min-zheng").steward
+        entries.withdraw(opened, steward, "420000.marriage", "职责调整", NOW)
+        entries.draft(opened, steward, "420000.marriage", given("marriage"), NOW)
+        entries.draft(opened, steward, "420000.place", given("place"), NOW)
+        yield opened
+
+
 @pytest.fixture
-def conn(connection: psycopg.Connection) -> psycopg.Connection:
-    """Everything published but marriage, which is withdrawn and drafted anew, and place, a draft."""
-    register(connection, *NAMES)
-    for name in NAMES:
-        if name != "place":
-            publish(connection, name)
-    steward = office("min-zheng").steward
-    entries.withdraw(connection, steward, "420000.marriage", "职责调整", NOW)
-    entries.draft(connection, steward, "420000.marriage", given("marriage"), NOW)
-    entries.draft(connection, steward, "420000.place", given("place"), NOW)
-    return connection
+def conn(filled: psycopg.Connection) -> Iterator[psycopg.Connection]:
+    """The same for one test: what it changes is rolled back."""
+    with filled.transaction(force_rollback=True):
+        yield filled
 
 
 def found(conn: psycopg.Connection, text: str, caller: Caller = AUDITOR, filters: Filters = NO_FILTERS) -> Found:

@@ -34,15 +34,15 @@ def root_of(records: list[bytes]) -> bytes:
     return tree.root()
 
 
-def test_a_leaf_takes_part_in_the_transaction_of_its_effect(connection: Connection):
-    kept = append(connection, leaf(1, confidential={"reason": "a court order"}), utc_now())
-    connection.commit()
-    lost = append(connection, leaf(2), utc_now())
-    connection.rollback()
-    found = leaf_store.find_leaf(connection, kept)
+def test_a_leaf_takes_part_in_the_transaction_of_its_effect(own_connection: Connection):
+    kept = append(own_connection, leaf(1, confidential={"reason": "a court order"}), utc_now())
+    own_connection.commit()
+    lost = append(own_connection, leaf(2), utc_now())
+    own_connection.rollback()
+    found = leaf_store.find_leaf(own_connection, kept)
     assert found is not None
     assert read_record(found.bytes)["object"] == "grant:1"
-    assert leaf_store.find_leaf(connection, lost) is None
+    assert leaf_store.find_leaf(own_connection, lost) is None
 
 
 def test_what_opens_a_commitment_is_erased_without_touching_the_tree(connection: Connection, database_url: str):
@@ -60,12 +60,12 @@ def test_what_opens_a_commitment_is_erased_without_touching_the_tree(connection:
     assert verified(database_url, signer).findings == []
 
 
-def test_leaves_can_be_neither_changed_nor_removed_by_mistake(connection: Connection):
-    write_leaves(connection, 1)
+def test_leaves_can_be_neither_changed_nor_removed_by_mistake(own_connection: Connection):
+    write_leaves(own_connection, 1)
     for statement in ("UPDATE ledger_leaf SET bytes = '{}'", "DELETE FROM ledger_leaf", "TRUNCATE ledger_leaf"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute(statement)
-        connection.rollback()
+            own_connection.execute(statement)
+        own_connection.rollback()
 
 
 def test_sealing_orders_leaves_and_signs_the_tree_over_them(connection: Connection, database_url: str):

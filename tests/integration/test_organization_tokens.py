@@ -34,10 +34,10 @@ def callers(connections: ConnectionPool) -> Callers:
 
 
 @pytest.fixture
-def conn(connection: psycopg.Connection) -> psycopg.Connection:
-    add_organization(connection, GONG_AN)
-    connection.commit()
-    return connection
+def conn(own_connection: psycopg.Connection) -> psycopg.Connection:
+    add_organization(own_connection, GONG_AN)
+    own_connection.commit()
+    return own_connection
 
 
 def test_a_token_names_its_organization_until_it_expires(conn: psycopg.Connection, connections: ConnectionPool):

@@ -112,7 +112,8 @@ def test_what_a_caller_may_know_of(caller: Caller, sight: Sight):
 
 def test_an_entry_in_force_is_for_those_it_may_be_opened_or_shared_to():
     shared = entry("marriage")
-    hidden = entry("resident", share={"type": "not_shared", "reason": "保密", "law": "某法"}, methods=[])
+    withheld = {"type": "not_shared", "reason": "保密", "law": "某法"}
+    hidden = entry("resident", share=withheld, open={"type": "not_open", "reason": "保密"}, methods=[])
     assert audience_of(entry("division"), "published", secrecy_passed=True) == EVERYONE
     assert audience_of(entry("registration"), "published", secrecy_passed=True) == EVERYONE
     assert audience_of(shared, "published", secrecy_passed=True) == DEPARTMENTS
