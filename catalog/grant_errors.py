@@ -108,8 +108,8 @@ class GrantStepNotNow(GrantError):
     state: str
 
     code: ClassVar[str] = "grant_step_not_now"
-    zh: ClassVar[str] = "授权现为 {state},不能进行 {step}。"
-    en: ClassVar[str] = "the grant is {state}; {step} does not follow from there."
+    zh: ClassVar[str] = "授权的状态为 {state},不能由此转为 {step};其进程见 hub grant show。"
+    en: ClassVar[str] = "the grant is {state}, so it cannot be {step} now; see its course with hub grant show."
 
 
 @dataclass(eq=False)

@@ -143,7 +143,8 @@ def _of_texts(grant: Grant) -> Iterator[Broken]:
     for name, law in grant.laws.items():
         yield from _of_text(f"laws.{name}", law)
     if not grant.methods or not grant.methods <= set(get_args(Method)):
-        yield _bad("methods", "共享方式有误", "no such way of delivery")
+        known = ", ".join(get_args(Method))
+        yield _bad("methods", f"应为 {known} 中至少一种", f"at least one of {known}")
     quota = grant.quota
     if any(limit is not None and not 0 <= limit < 2**53 for limit in (quota.requests, quota.rows, quota.bytes)):
         yield _bad("quota", "须为非负整数", "limits are whole numbers from 0")

@@ -72,8 +72,10 @@ class RequestStepNotNow(RequestError):
     state: str
 
     code: ClassVar[str] = "request_step_not_now"
-    zh: ClassVar[str] = "申请现为 {state},不能进行 {step}。"
-    en: ClassVar[str] = "the request is {state}; {step} does not follow from there."
+    zh: ClassVar[str] = "申请的状态为 {state},其后不能是 {step};其进程见 hub request show。"
+    en: ClassVar[str] = (
+        "the request is {state}, and {step} does not follow from there; see its course with hub request show."
+    )
 
 
 @dataclass(eq=False)

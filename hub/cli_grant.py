@@ -34,7 +34,7 @@ from hub.cli_request import (
 )
 from hub.cli_simulation import simulate_grant
 from hub.identity.people import caller_of_login
-from hub.terminal import ActingAs, AsJson, say, show_json, show_rows, transaction
+from hub.terminal import ActingAs, AsJson, say, show_json, show_members, show_rows, transaction
 
 grant = typer.Typer(help="Grants: what was allowed to whom, for which purpose and until when.", no_args_is_help=True)
 grant.command("simulate")(simulate_grant)
@@ -236,6 +236,7 @@ def _act(login: str, act: Callable[[Connection, Caller, datetime], GivenGrant], 
         show_json(shown)
         return
     show_rows([_row(shown)], as_json=False)
+    show_members({name: shown[name] for name in ("basis", "rows", "methods", "laws", "quota", "valid_from", "digest")})
     steps = [{**step, "detail": json.dumps(step["detail"], ensure_ascii=False)} for step in shown["steps"]]
     show_rows(steps, as_json=False)
 

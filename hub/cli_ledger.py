@@ -108,7 +108,8 @@ def export_leaves(
     to.write_text(text, encoding="utf-8")
     say(
         f"已写入 {len(bundles)} 个条目的证明:{to};用 verify_standalone.py 离线核验。",
-        f"wrote the proof of {len(bundles)} leaves to {to}; verify it offline with verify_standalone.py.",
+        f"wrote what proves {'it' if len(bundles) == 1 else f'{len(bundles)} leaves'} to {to}; verify it offline with "
+        "verify_standalone.py.",
     )
 
 

@@ -22,7 +22,7 @@ from hub.acts import calendars
 from hub.acts import requests as acts
 from hub.acts.shown import shown_request
 from hub.identity.people import caller_of_login
-from hub.terminal import ActingAs, AsJson, language, say, show_json, show_rows, transaction
+from hub.terminal import ActingAs, AsJson, language, say, show_json, show_members, show_rows, transaction
 
 request = typer.Typer(help="Requests for data, and their statutory clocks.", no_args_is_help=True)
 calendar = typer.Typer(help="Workdays of years that the calendar does not know yet.", no_args_is_help=True)
@@ -334,6 +334,7 @@ def _show(conn: Connection, found: Request, now: datetime, *, as_json: bool) -> 
         show_json(shown)
         return
     show_rows([_row(shown)], as_json=False)
+    show_members(shown["elements"])
     show_rows([_clock_row(clock) for clock in shown["clocks"]], as_json=False)
     show_rows(
         [{**step, "detail": json.dumps(step["detail"], ensure_ascii=False)} for step in shown["steps"]], as_json=False

@@ -82,15 +82,14 @@ def _tell_replayed(shown: Mapping[str, Any]) -> None:
         f"{sums['closed']} would be refused, {sums['changed']} have other fields or rows, {sums['same']} stay as they "
         f"are; {sums['unreadable']} cannot be replayed, {sums['left_out']} were not read.",
     )
-    show_rows([_row(one) for one in shown["differences"]], as_json=False)
     spoken = language()
-    show_rows(
-        [
-            {"still refused": one["requests"], "rule": one["rule"], "because": one[spoken]}
-            for one in shown["still_refused"]
-        ],
-        as_json=False,
-    )
+    refused = [
+        {"still refused": one["requests"], "rule": one["rule"], "because": one[spoken]}
+        for one in shown["still_refused"]
+    ]
+    for rows in ([_row(one) for one in shown["differences"]], refused):
+        if rows:
+            show_rows(rows, as_json=False)
 
 
 def _row(one: Mapping[str, Any]) -> dict[str, Any]:

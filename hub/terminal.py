@@ -54,6 +54,9 @@ def show_rows(rows: Rows, *, as_json: bool) -> None:
     if as_json:
         show_json([dict(row) for row in rows])
         return
+    if not rows:  # beside the output: what counts its lines finds none
+        tell("没有可列出的内容。" if language() == "zh" else "there is nothing to list.")
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in rows[0] if rows else ():
         table.add_column(name, overflow="fold")
@@ -61,6 +64,16 @@ def show_rows(rows: Rows, *, as_json: bool) -> None:
         table.add_row(*("" if value is None else str(_plain(value)) for value in row.values()))
     # Not to a terminal: wide enough that no value is folded and grep finds it.
     Console(width=None if sys.stdout.isatty() else 400, highlight=False, markup=False).print(table)
+
+
+def show_members(value: Mapping[str, Any]) -> None:
+    """What one thing consists of, a line a member; what is absent is left out."""
+    shown = {name: member for name, member in value.items() if member not in (None, "", [], {})}
+    rows = [
+        {"what": name, "is": json.dumps(member, ensure_ascii=False) if isinstance(member, dict | list) else member}
+        for name, member in shown.items()
+    ]
+    show_rows(rows, as_json=False)
 
 
 def settings_of(**given: object) -> Settings:

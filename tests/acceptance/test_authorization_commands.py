@@ -61,6 +61,11 @@ def test_a_request_is_asked_granted_and_ended_at_the_command_line(hub: Hub):
     request = shown(hub(*submit, *scope, "--until", UNTIL, "--consent", "文号", "--json"))["id"]
     assert shown(hub("request", "show", request, "--as", "aud", "--json"))["held_by"] == "gong-an"
     assert request in hub("request", "list", "--as", "prov").stdout
+    to_decide = hub("request", "show", request, "--as", "prov").stdout
+    for element in ("社会保险法", "资格核验", '"name": "masked"', '["api"]', "2025-12-31T16:00"):
+        assert element in to_decide
+    nothing = hub("grant", "list", "--as", "ask")
+    assert (nothing.returncode, nothing.stdout, nothing.stderr) == (0, "", "there is nothing to list.\n")
     foreign = hub("request", "show", request, "--as", "other")
     assert (foreign.returncode, foreign.stdout) == (1, "")
     assert hub("request", "accept", request, "--as", "prov", "--consent", "同意").returncode == 0
@@ -73,8 +78,14 @@ def test_a_request_is_asked_granted_and_ended_at_the_command_line(hub: Hub):
     assert shown(hub(*approve, "rev", "--json"))["state"] == "active"
     assert hub("request", "deliver", request, "--as", "prov").returncode == 0
     assert "name=masked" in hub("grant", "list", "--as", "ask").stdout
+    given = hub("grant", "show", proposal["id"], "--as", "ask").stdout
+    for member in ('{"field": "division_code", "prefix": "4201"}', '"rows": 100', "社会保险法"):
+        assert member in given
     ended = hub("grant", "end", proposal["id"], "--as", "prov", "--reasons", "超范围使用")
     assert (ended.returncode, "ended" in ended.stdout) == (0, True)
+    again = hub("grant", "end", proposal["id"], "--as", "prov", "--reasons", "超范围使用", language="zh")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "hub grant show" in again.stderr
 
 
 def test_a_refusal_names_its_article(hub: Hub):
