@@ -38,7 +38,8 @@ from hub.api.body import Bodies
 from hub.api.body_limit import BodyLimit
 from hub.api.boundary import Boundary
 from hub.api.dependencies import Parts
-from hub.api.errors import HubUnavailable, RequestInvalid
+from hub.api.errors import HubUnavailable
+from hub.api.invalid import invalid_of
 from hub.api.openapi import describe
 from hub.api.problems import headers_of, language_of, problem, problem_of, respond
 from hub.api.short_cut import ShortCut
@@ -127,12 +128,7 @@ def _store_lost(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
-    # The value given is left out: it may be a person's.
-    invalid = [
-        {"where": ".".join(str(part) for part in one["loc"]), "rule": str(one["msg"])} for one in error.errors()[:10]
-    ]
-    where = "; ".join(f"{one['where']}: {one['rule']}" for one in invalid)
-    return _answer(request, RequestInvalid(invalid=invalid, where=where))
+    return _answer(request, invalid_of(error.errors()))
 
 
 def _http(request: Request, error: Exception) -> Response:

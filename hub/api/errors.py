@@ -178,11 +178,12 @@ class RequestInvalid(RequestError):
     """A parameter breaks its rule."""
 
     invalid: Sequence[Mapping[str, str]]
-    where: str
+    where_zh: str
+    where_en: str
 
     code: ClassVar[str] = "request_invalid"
-    zh: ClassVar[str] = "请求参数不合规则:{where}。"
-    en: ClassVar[str] = "a parameter of the request breaks its rule: {where}."
+    zh: ClassVar[str] = "请求参数不合规则:{where_zh}。"
+    en: ClassVar[str] = "a parameter of the request breaks its rule: {where_en}."
 
 
 @dataclass(eq=False)

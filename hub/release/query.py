@@ -11,6 +11,7 @@ key nobody sees. Where that tells too much the grant should narrow the rows.
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,11 +19,13 @@ from functools import cached_property
 from typing import Any, Final, Literal, cast, get_args
 
 from catalog.condition import Condition, fields_of
+from catalog.condition_errors import ConditionWrong
 from catalog.condition_json import condition_from_json, condition_to_json, sortable
 from catalog.decision import Decision
 from catalog.resource import CONFIDENTIAL_LEVEL, Resource
 from hub.release.errors import FieldsInAddress, QueryWrong
 from hub.release.grammar import filter_json
+from schemas.contract import FieldType
 
 Count = Literal["exact", "estimated", "none"]
 
@@ -31,6 +34,8 @@ LIMIT_MAX: Final = 1_000
 SORT_MAX: Final = 5
 NAMES_MAX: Final = 200
 CURSOR_CHARACTERS_MAX: Final = 8_000
+NAME_CHARACTERS_TOLD: Final = 63  # no field's name is longer
+_ATOM: Final = re.compile(r"\$\.all\[(\d+)\]")  # where in a condition the filters of an address stand
 WEST, SOUTH, EAST, NORTH = -180.0, -90.0, 180.0, 90.0
 
 # Parameters of an address that are no filters. A field of such a name is filtered by in a body.
@@ -284,8 +289,7 @@ def query_of(wanted: Wanted, decision: Decision, resource: Resource) -> Query:
     """
     clear_fields = decision.clear_fields
     clear = {name: label.type for name, label in resource.fields.items() if name in clear_fields}
-    given = wanted.filter if wanted.filter is not None else filter_json(wanted.filters, clear)
-    condition = None if given is None else condition_from_json(given, clear)
+    condition = _condition(wanted, clear)
     if wanted.in_address and condition is not None and resource.key_is_confidential:
         _keep_out_of_address(condition, resource)
     box = None if wanted.box is None else (_geometry_field(clear), wanted.box)
@@ -295,6 +299,18 @@ def query_of(wanted: Wanted, decision: Decision, resource: Resource) -> Query:
             raise QueryWrong("sort", "没有此数据项或不可用于排序", "no such field to sort by")
     order = (*wanted.sort, *(Order(name) for name in resource.key if name not in own))
     return Query(condition, box, _given_fields(wanted, decision), order, resource.dataset)
+
+
+def _condition(wanted: Wanted, clear: Mapping[str, FieldType]) -> Condition | None:
+    if wanted.filter is not None:
+        return condition_from_json(wanted.filter, clear)
+    given = filter_json(wanted.filters, clear)
+    try:
+        return None if given is None else condition_from_json(given, clear)
+    except ConditionWrong as wrong:  # who wrote an address knows its parameters, and nothing of the JSON made of them
+        number = _ATOM.match(wrong.where)
+        where = wanted.filters[int(number[1])][0][:NAME_CHARACTERS_TOLD] if number else "?"
+        raise ConditionWrong(where, wrong.rule_zh, wrong.rule_en) from None
 
 
 def _given_fields(wanted: Wanted, decision: Decision) -> tuple[str, ...]:

@@ -4,14 +4,16 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator
-from typing import get_type_hints
+from typing import Annotated, Literal, get_type_hints
 
 import pytest
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 import catalog
 import hub
 import schemas
 from hub.api import errors as api_errors
+from hub.api.invalid import invalid_of
 from hub.api.problems import headers_of, preferred_language, problem_of, respond, status_of
 from hub.identity.errors import NotAuthenticated
 from hub.store.errors import StoreUnreachable
@@ -52,6 +54,53 @@ def test_every_error_is_a_problem_in_both_languages(error: type[HubError]):
         assert found.status == (503 if found.code == "hub_unavailable" else status_of(error))
         assert "{" not in found.detail
         assert found.type == f"/v1/problems/{found.code}"
+
+
+class Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    number: Annotated[int, Field(ge=1, le=10)]
+    text: Annotated[str, Field(min_length=2, max_length=3)]
+    one_of: Literal["json", "csv"]
+    at: AwareDatetime
+    several: list[int]
+    flag: bool
+
+
+@pytest.mark.parametrize(
+    ("wrong", "zh", "en"),
+    [
+        ({"number": 0}, "number 应不小于 1", "number: it must be at least 1"),
+        ({"number": 11}, "number 应不大于 10", "number: it must be at most 10"),
+        ({"number": "many"}, "number 应为整数", "number: it must be a whole number"),
+        ({"text": "a"}, "text 至少 2 个字符", "text: at least 2 characters"),
+        ({"text": "abcd"}, "text 至多 3 个字符", "text: at most 3 characters"),
+        ({"text": 7}, "text 应为文本", "text: it must be text"),
+        ({"one_of": "xml"}, "one_of 应为 'json' 或 'csv'", "one_of: it must be 'json' or 'csv'"),
+        ({"several": {}}, "several 应为数组", "several: it must be an array"),
+        ({"flag": "perhaps"}, "flag 应为 true 或 false", "flag: it must be true or false"),
+        ({"at": "soon"}, "at 应为时间,如 2026-11-25T08:00:00+08:00", "at: it must be a time"),
+        ({"at": "2026-11-25T08:00:00"}, "at 应为带时区的时间", "at: a time with its offset"),
+        ({"unknown": 1}, "unknown 没有此项", "unknown: there is nothing of this name here"),
+    ],
+)
+def test_what_breaks_a_rule_is_told_in_the_callers_language_and_not_repeated(
+    wrong: dict[str, object], zh: str, en: str
+):
+    right = {"number": 1, "text": "ab", "one_of": "csv", "at": "2026-11-25T08:00:00Z", "several": [], "flag": True}
+    with pytest.raises(ValidationError) as refused:
+        Asked.model_validate(right | wrong)
+    found = invalid_of(refused.value.errors())
+    assert zh in found.sentence("zh")
+    assert en in found.sentence("en")
+    assert "many" not in found.sentence("en") + found.sentence("zh")
+
+
+def test_what_nobody_foresaw_is_told_too():
+    error = {"loc": ("query", "x"), "type": "value_error", "msg": "secret", "ctx": {"error": ValueError("secret")}}
+    found = invalid_of([error])
+    assert found.sentence("zh") == "请求参数不合规则:query.x 值不合规则。"
+    assert "secret" not in found.sentence("en")
 
 
 def test_an_error_of_an_unknown_family_has_no_status():

@@ -76,8 +76,15 @@ def told(parameters: list[tuple[str, str]]) -> tuple[str, dict[str, object]]:
 @pytest.mark.parametrize("name", ["phone", "address", "card"])
 @pytest.mark.parametrize("text", ["x", "prefix:1", "known:true", "in:a,b", "from:a", "true"])
 def test_a_field_that_is_not_clear_is_refused_like_one_that_is_not_there(name: str, text: str):
-    assert told([(name, text)]) == told([("nothing", text)])
+    code, parameters = told([(name, text)])
+    assert parameters["where"] == name  # what the caller wrote, and all that differs
+    assert (code, parameters | {"where": "nothing"}) == told([("nothing", text)])
     assert told([("sort", name)]) == told([("sort", "nothing")])
+
+
+def test_what_is_wrong_with_a_filter_is_told_by_its_parameter():
+    assert told([("small", "ge:3"), ("birth", "nonsense")])[1]["where"] == "birth"
+    assert told([("n" * 200, "x")])[1]["where"] == "n" * 63
 
 
 def test_a_withheld_field_cannot_be_chosen_and_a_masked_one_can():
