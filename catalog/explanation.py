@@ -3,6 +3,7 @@
 A person reads sentences in Chinese or English, a program the same as JSON. Nothing here repeats a record's values.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -277,6 +278,9 @@ def sentences(decision: Decision, language: Language) -> list[str]:
     if decision.allowed:
         way = _in(language, WAYS[decision.way]).format(grant=decision.grant)
         lines.append(f"判定:放行({way})。" if zh else f"Decision: released, {way}.")
+        if decision.rows is not None:
+            rows = json.dumps(condition_to_json(decision.rows), ensure_ascii=False)
+            lines.append(f"只给出符合行条件的记录:{rows}" if zh else f"Only records of this row condition: {rows}")
         lines += [
             f"  {name}:{TREATMENTS[treated.treatment][0]}。{field_explanation(decision, name)['zh']}"
             if zh

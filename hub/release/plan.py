@@ -59,6 +59,7 @@ class Plan:
         at: the moment; None for the newest.
         count: what the page before told of the matches; None where it did not.
         now: the moment of the request.
+        first: whether no page came before.
     """
 
     caller: Caller
@@ -70,9 +71,13 @@ class Plan:
     at: datetime | None
     count: int | None
     now: datetime
+    first: bool
 
     def page(self, fetched: Fetched, count: tuple[str, int] | None) -> Page:
-        """The page of what was fetched."""
+        """The page of what was fetched. An estimate never contradicts what the page itself shows."""
+        if count is not None and count[0] == "estimated" and self.count is None:
+            shown = len(fetched.records) + fetched.more
+            count = ("estimated", shown if self.first and not fetched.more else max(shown, count[1]))
         return Page(self.caller, self.decided, self.compiled, fetched, self.at, count, self.now)
 
 
@@ -151,7 +156,7 @@ class Planner:
         if form == "feature" and geometry_of(_types(compiled)) is None:
             raise FormatNotOffered(offered=offered([one for one in FORMATS if one.form != "feature"]))
         statement = _statement(decided, compiled, form, limit, after, at)
-        return Plan(caller, decided, compiled, statement, form, limit, at, count, now)
+        return Plan(caller, decided, compiled, statement, form, limit, at, count, now, after is None)
 
 
 def _query(ask: Ask, decided: Decided) -> Query:

@@ -147,6 +147,20 @@ def test_counts_are_exact_estimated_or_none(out: WayOut):
     assert again["count"] == whole["count"]
 
 
+def test_an_estimate_never_contradicts_its_page(out: WayOut):
+    out.take(OBSERVATION, observations(60))  # and nobody has analysed the table
+
+    def counted(query: str) -> tuple[int, int, bool]:
+        page = json.loads(out.get(PUBLIC, OBSERVATION, query, purpose=None).body)
+        return page["count"]["value"], len(page["records"]), "next" in page
+
+    assert counted("source=nowhere") == (0, 0, False)
+    assert counted("limit=1000") == (60, 60, False)
+    value, shown, more = counted("value=from:0,until:2&limit=2")
+    assert more
+    assert value > shown
+
+
 # Moments -------------------------------------------------------------------------------------------------------------
 
 

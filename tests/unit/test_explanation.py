@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from catalog import decision as decision_module
 from catalog.caller import PUBLIC
+from catalog.condition import StartsWith
 from catalog.decision import Asked
 from catalog.explanation import RULES, explanation, nearest_change, sentences
 
@@ -43,6 +44,13 @@ def test_a_masked_field_says_why_and_what_would_open_it():
     assert told["treatment"] == "masked"
     assert "GB/T 43697" in told["basis"]
     assert "law" in told["advice"]["en"]
+
+
+def test_which_rows_a_grant_opens_is_told_to_a_person_too():
+    decision = decided(DEPARTMENT, resource(), [grant(rows=StartsWith("division", "4201"))])
+    for language in ("zh", "en"):
+        assert '{"field": "division", "prefix": "4201"}' in "\n".join(sentences(decision, language))
+    assert "prefix" not in "\n".join(sentences(decided(DEPARTMENT, resource(), [grant(rows=None)]), "en"))
 
 
 def test_the_nearest_change_is_that_of_the_grant_that_nearly_fitted():
