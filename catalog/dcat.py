@@ -36,6 +36,8 @@ _METHODS: Final = {
     "file": ("文件下载", "file download"),
     "subscription": ("订阅", "subscription"),
 }
+# Where the records themselves are had; the other methods are arranged, and their page is the entry.
+_ACCESS_PATHS: Final = {"api": "/v1/datasets/{dataset}/records", "file": "/v1/datasets/{dataset}/export"}
 PREFIXES: Final[Mapping[str, str]] = {
     "dcat": "http://www.w3.org/ns/dcat#",
     "dct": "http://purl.org/dc/terms/",
@@ -128,12 +130,12 @@ def _nodes(base_url: str, one: Described) -> Iterator[Node]:
         "dcat:distribution": [{"@id": f"{page}#{method}"} for method in entry.methods],
     }
     for method in entry.methods:
-        zh, en = _METHODS[method]
+        (zh, en), path = _METHODS[method], _ACCESS_PATHS.get(method)
         yield {
             "@id": f"{page}#{method}",
             "@type": "dcat:Distribution",
             "dct:title": [_text(zh, "zh"), _text(en, "en")],
-            "dcat:accessURL": {"@id": page},
+            "dcat:accessURL": {"@id": base_url + path.format(dataset=entry.dataset) if path else page},
             "dct:format": {"@type": "dct:MediaTypeOrExtent", "rdfs:label": _text(FORMATS[entry.format][0], "zh")},
         }
 

@@ -181,6 +181,12 @@ def test_the_catalogue_is_dcat_that_others_can_read(filled: RunningDoor, accept:
     (division,) = (one for one in graph.subjects(rdflib.RDF.type, DCAT.Dataset) if str(one).endswith(DIVISION))
     assert rdflib.Literal("行政区划名录", lang="zh") in set(graph.objects(division, DCT.title))
     assert len(set(graph.objects(division, DCAT.distribution))) == 4
+    access = {str(one) for one in graph.objects(None, DCAT.accessURL) if DIVISION in str(one)}
+    assert {one.rsplit("/v1/", 1)[-1] for one in access} == {
+        f"datasets/{DIVISION}/records",
+        f"datasets/{DIVISION}/export",
+        f"catalog/entries/{DIVISION}",
+    }
     for one in graph.subjects(rdflib.RDF.type, DCAT.Dataset):
         for wanted in (DCT.title, DCT.description, DCT.publisher, DCT.identifier, DCT.issued, DCT.accrualPeriodicity):
             assert set(graph.objects(one, wanted)), (one, wanted)
