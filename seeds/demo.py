@@ -181,7 +181,8 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 def main() -> int:
     """Run it; whatever happens, nothing of it stays running."""
     settings, console = _read_arguments(), Console()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs begin with SIGINT ignored
+        signal.signal(number, _interrupt)
     try:
         return Demo(settings, console).run()
     except KeyboardInterrupt:

@@ -41,9 +41,14 @@ def purpose_of(wish: Wish) -> Mapping[str, str]:
     return {"hub-purpose": quote(wish.purpose)}
 
 
+def in_language(say: Say) -> Mapping[str, str]:
+    """The header that asks for sentences in the reader's language."""
+    return {"accept-language": say("zh", "en")}
+
+
 def show_side_by_side(console: Console, callers: Callers, say: Say) -> str:
     """The same resident as each has it; returns the decision id of the department's answer."""
-    refused = callers.public.ask("GET", RECORDS, expect=FORBIDDEN).json()
+    refused = callers.public.ask("GET", RECORDS, expect=FORBIDDEN, headers=in_language(say)).json()
     developer = callers.developer.ask("GET", RECORDS, headers=purpose_of(DEVELOPER_WISH))
     department = callers.department.ask("GET", RECORDS, headers=purpose_of(DEPARTMENT_WISH))
     seen = [_first(developer.json()), _first(department.json())]
@@ -69,7 +74,8 @@ def show_aggregates(console: Console, public: Session, say: Say) -> None:
     listed = public.get("/v1/statistics")["statistics"]
     console.print(say("公众可用的统计汇总:", "The aggregates the public may have:"))
     for one in listed:
-        console.print(f"  {one['href']}  {one['title']['zh']}", highlight=False, markup=False)
+        title = say(one["title"]["zh"], one["title"]["en"])
+        console.print(f"  {one['href']}  {title}", highlight=False, markup=False)
 
 
 def show_explanation(console: Console, department: Session, say: Say) -> None:
@@ -100,7 +106,7 @@ def show_suspension(
     requests = 0
     while True:
         requests += 1
-        refused = developer.ask("GET", RECORDS, expect=(200, FORBIDDEN), headers=asked)
+        refused = developer.ask("GET", RECORDS, expect=(200, FORBIDDEN), headers={**asked, **in_language(say)})
         if refused.status_code == FORBIDDEN:
             break
         if time.monotonic() - suspended > STOPPED_SECONDS_MAX:
