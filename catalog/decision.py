@@ -131,20 +131,24 @@ def decide(
     if not steps[-1].passed:
         return _denied(resource, asked, steps, policy)
     mine = sorted((grant for grant in grants if _is_for(grant, caller, resource)), key=lambda grant: grant.id)
-    fit: Grant | None = None
+    empty: Step | None = None  # a grant that fits and opens nothing: it does not stand in the way of what does
     for grant in mine if asked.grant is None else [grant for grant in mine if grant.id == asked.grant]:
         asked_of = list(_grant_steps(grant, caller, resource, asked, tiers, now))
         steps += asked_of
         if all(step.passed for step in asked_of):
-            fit = grant
-            break
-    if fit is not None:
-        rule = tiers[caller.tier, True]
-        fields = {name: _under_grant(name, label, fit, rule) for name, label in resource.fields.items()}
-        return _closed(resource, asked, steps, policy, fields, way="grant", grant=fit, quota=fit.quota)
+            rule = tiers[caller.tier, True]
+            fields = {name: _under_grant(name, label, grant, rule) for name, label in resource.fields.items()}
+            found = _closed(resource, asked, steps, policy, fields, way="grant", grant=grant, quota=grant.quota)
+            if found.allowed:
+                return found
+            empty = found.steps[-1]
+            steps.append(empty)
     if asked.grant is not None:
-        return _denied(resource, asked, [*steps, Step("grant.named", passed=False, about=asked.grant)], policy)
-    return _without_grant(caller, resource, asked, tiers, steps, policy)
+        return _denied(resource, asked, [*steps, empty or Step("grant.named", passed=False, about=asked.grant)], policy)
+    otherwise = _without_grant(caller, resource, asked, tiers, list(steps), policy)
+    if otherwise.allowed or empty is None:
+        return otherwise
+    return _denied(resource, asked, [*steps, empty], policy)
 
 
 def _is_for(grant: Grant, caller: Caller, resource: Resource) -> bool:
@@ -251,7 +255,7 @@ def _closed(
 ) -> Decision:
     """The decision of a way whose conditions hold; denied all the same where no field is left."""
     left = any(treated.treatment != "withheld" for treated in fields.values())
-    steps.append(Step("fields.some", left, "" if grant is None else grant.id))
+    steps = [*steps, Step("fields.some", left, "" if grant is None else grant.id)]
     if not left:
         return _denied(resource, asked, steps, policy)
     return Decision(

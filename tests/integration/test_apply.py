@@ -34,8 +34,8 @@ def contract() -> Contract:
 
 
 @pytest.fixture
-def target(connection: psycopg.Connection, contract: Contract) -> Target:
-    return _register(connection, contract, "420000.simple")
+def target(own_connection: psycopg.Connection, contract: Contract) -> Target:
+    return _register(own_connection, contract, "420000.simple")
 
 
 def _register(conn: psycopg.Connection, contract: Contract, dataset: str) -> Target:
@@ -121,8 +121,8 @@ class Sender:
 
 
 @pytest.fixture
-def sender(connection: psycopg.Connection, target: Target) -> Sender:
-    return Sender(connection, target)
+def sender(own_connection: psycopg.Connection, target: Target) -> Sender:
+    return Sender(own_connection, target)
 
 
 def row(code: str, value: int | None, minute: int, note: str | None = None) -> dict[str, object]:
@@ -170,18 +170,18 @@ def test_a_batch_id_used_for_other_bytes_is_refused_and_the_first_stands(sender:
     assert sender.conn.execute("SELECT refusal ->> 'code' FROM refused_message").fetchone() == ("batch_id_reused",)
 
 
-def test_equal_versions_that_differ_end_alike_in_either_order(connection: psycopg.Connection, sender: Sender) -> None:
+def test_equal_versions_that_differ_end_alike_in_either_order(own_connection: psycopg.Connection, sender: Sender) -> None:
     sender.take(sender.work([row("a", 1, 1)]))
     sender.take(sender.work([row("a", 2, 1)]))
     one = (sender.content(), sender.digest())
     for table in ("quarantine", "receipt"):
-        connection.execute(f"TRUNCATE {table} CASCADE")
-    connection.execute('TRUNCATE data."420000_simple"')
-    connection.commit()
+        own_connection.execute(f"TRUNCATE {table} CASCADE")
+    own_connection.execute('TRUNCATE data."420000_simple"')
+    own_connection.commit()
     sender.take(sender.work([row("a", 2, 1)]))
     sender.take(sender.work([row("a", 1, 1)]))
     assert (sender.content(), sender.digest()) == one
-    assert reasons_of(connection) == {"conflict:": 1}
+    assert reasons_of(own_connection) == {"conflict:": 1}
 
 
 def test_contradicting_records_inside_a_batch_are_all_quarantined(sender: Sender) -> None:
@@ -255,7 +255,7 @@ def test_a_read_as_of_an_instant_repeats(sender: Sender) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_one_history_ends_in_the_same_content_in_any_order_and_grouping(
-    connection: psycopg.Connection, contract: Contract, target: Target, seed: int
+    own_connection: psycopg.Connection, contract: Contract, target: Target, seed: int
 ) -> None:
     rng = random.Random(seed)
     history: list[tuple[Operation, list[dict[str, object]], datetime]] = []
@@ -266,9 +266,9 @@ def test_one_history_ends_in_the_same_content_in_any_order_and_grouping(
         history.append((operation, rows, NOW + timedelta(minutes=minute - 60)))
     outcomes: set[str] = set()
     for _ in range(4):
-        connection.execute('TRUNCATE receipt, quarantine, data."420000_simple", data."420000_simple_history" CASCADE')
-        connection.commit()
-        sender = Sender(connection, target)
+        own_connection.execute('TRUNCATE receipt, quarantine, data."420000_simple", data."420000_simple_history" CASCADE')
+        own_connection.commit()
+        sender = Sender(own_connection, target)
         order = rng.sample(history, len(history))
         while order:
             group, order = order[: (size := rng.randint(1, 4))], order[size:]
@@ -300,35 +300,35 @@ def test_a_value_the_database_refuses_costs_that_record_alone(sender: Sender) ->
 
 
 def test_records_without_their_parent_wait_and_are_taken_when_it_comes(
-    connection: psycopg.Connection, sender: Sender
+    own_connection: psycopg.Connection, sender: Sender
 ) -> None:
     child_contract = parse_contract(simple_contract_source(name="child", reference="simple"))
-    child = Sender(connection, _register(connection, child_contract, "420000.child"))
+    child = Sender(own_connection, _register(own_connection, child_contract, "420000.child"))
     waiting = only(child.take(child.work([row("x", 1, 1, note="a"), row("y", 1, 1, note="b"), row("z", 1, 1)])))
     assert (waiting.pending, waiting.accepted_new) == (2, 1)
     (parent,) = sender.take(sender.work([row("a", 1, 1)]))
     assert parent.ready == 1
-    with connection.transaction():
-        resolved = apply_ready(connection, child.target)
+    with own_connection.transaction():
+        resolved = apply_ready(own_connection, child.target)
     assert (resolved.taken, resolved.waiting) == (1, 0)
-    stored = connection.execute('SELECT code FROM data."420000_child" ORDER BY code').fetchall()
+    stored = own_connection.execute('SELECT code FROM data."420000_child" ORDER BY code').fetchall()
     assert stored == [("x",), ("z",)]
 
 
-def test_a_bad_record_sent_again_as_it_was_waits_once(connection: psycopg.Connection, sender: Sender) -> None:
+def test_a_bad_record_sent_again_as_it_was_waits_once(own_connection: psycopg.Connection, sender: Sender) -> None:
     for _ in range(3):
         tally = only(sender.take(sender.work([row("a", -1, 1), row("b", 1, 1)])))
         assert (tally.received, tally.rejected) == (2, 1)
-    assert connection.execute("SELECT count(*) FROM quarantine").fetchone() == (1,)
+    assert own_connection.execute("SELECT count(*) FROM quarantine").fetchone() == (1,)
 
 
 @pytest.mark.usefixtures("target")
-def test_a_record_that_waits_for_its_parent_and_is_sent_again_waits_once(connection: psycopg.Connection) -> None:
+def test_a_record_that_waits_for_its_parent_and_is_sent_again_waits_once(own_connection: psycopg.Connection) -> None:
     child = Sender(
-        connection,
-        _register(connection, parse_contract(simple_contract_source(name="child", reference="simple")), "420000.child"),
+        own_connection,
+        _register(own_connection, parse_contract(simple_contract_source(name="child", reference="simple")), "420000.child"),
     )
     for _ in range(2):
         assert only(child.take(child.work([row("x", 1, 1, note="a")]))).pending == 1
-    assert connection.execute("SELECT state, count(*) FROM quarantine GROUP BY state").fetchall() == [("pending", 1)]
-    assert connection.execute("SELECT count(*) FROM pending_reference").fetchone() == (1,)
+    assert own_connection.execute("SELECT state, count(*) FROM quarantine GROUP BY state").fetchall() == [("pending", 1)]
+    assert own_connection.execute("SELECT count(*) FROM pending_reference").fetchone() == (1,)

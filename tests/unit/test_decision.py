@@ -127,7 +127,18 @@ def test_a_treatment_a_value_does_not_have_falls_to_a_stricter_one():
 
 
 def test_a_grant_that_leaves_no_field_is_a_refusal():
-    assert rule_of(decided(DEPARTMENT, resource(), [grant(fields={"alive": "masked"})])) == "fields.some"
+    nothing = grant(1, fields={"alive": "masked"})
+    assert rule_of(decided(DEPARTMENT, resource(), [nothing])) == "fields.some"
+    assert rule_of(decided(DEPARTMENT, resource(), [nothing, grant(2, purpose="另一目的")])) == "fields.some"
+    assert rule_of(decided(DEPARTMENT, resource(), [nothing], replace(ASKED, grant=nothing.id))) == "fields.some"
+
+
+def test_a_grant_that_opens_nothing_stands_in_the_way_of_nothing():
+    nothing, something = grant(1, fields={"alive": "masked"}), grant(2, fields={"small": "clear"})
+    assert decided(DEPARTMENT, resource(), [nothing, something]).grant == something.id
+    anyone = resource(base="geospatial", opened="unconditional")
+    assert decided(DEPARTMENT, anyone).allowed
+    assert decided(DEPARTMENT, anyone, [nothing]).fields == decided(DEPARTMENT, anyone).fields
 
 
 # Grants --------------------------------------------------------------------------------------------------------------
