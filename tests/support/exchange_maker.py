@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -41,6 +42,9 @@ SCHEMA = {"code": pl.String, "value": pl.Int64, "note": pl.String, "at": pl.Date
 ERASURE_KEYS = ErasureKeys(b"e" * 32, b"n" * 16, SoftwareProvider())
 SECONDS_MAX = 60.0
 Rows = Sequence[dict[str, object]]
+# Threads that stay, for decoding children that took no harm: a child ends with its thread, and takes a second to start.
+THREADS = ThreadPoolExecutor(max_workers=4)
+_idle = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +85,12 @@ class Exchange:
             )
             reader = parts.enter_context(closing(connect(self.url, "hub worker reads", autocommit=True)))
             consumer = parts.enter_context(closing(log.consumer(GROUP, member, StoredPositions(reader))))
-            decoder = parts.enter_context(closing(Decoder(Limits())))
+            decoder = parts.enter_context(lent_decoder())
             apply = Apply(writer, close_share_max=0.05, erasure_key=ERASURE_KEYS.commitment_key)
             yield Worker(writer, log.name, consumer, Intake(reader, "420000"), decoder, apply)
 
     def run(self, log: Log, workers: int = 1) -> None:
-        """Run workers until nothing is unread. Each has a thread of its own: a decoding child ends with its thread."""
+        """Run workers until nothing is unread. Each has a thread of its own."""
         stopping = threading.Event()
         failed: list[BaseException] = []
 
@@ -98,15 +102,12 @@ class Exchange:
                 failed.append(error)
                 raise
 
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(workers)]
-        for thread in threads:
-            thread.start()
+        working = [THREADS.submit(work, number) for number in range(workers)]
         try:
             self.wait_until_read(log, failed)
         finally:
             stopping.set()
-            for thread in threads:
-                thread.join(SECONDS_MAX)
+            wait(working, SECONDS_MAX)
 
     @staticmethod
     def wait_until_read(log: Log, failed: Sequence[BaseException] = ()) -> None:
@@ -137,6 +138,22 @@ class Exchange:
         self.conn.execute(
             'TRUNCATE receipt, refused_message, quarantine, data."420000_simple", data."420000_simple_history" CASCADE'
         )
+
+
+@contextmanager
+def lent_decoder() -> Generator[Decoder]:
+    """A decoder of this thread's, kept for the next who asks where nothing is left in it."""
+    idle: list[Decoder] = _idle.__dict__.setdefault("decoders", [])
+    decoder = idle.pop() if idle else Decoder(Limits())
+    try:
+        yield decoder
+    except BaseException:
+        decoder.close()
+        raise
+    if decoder._tasks:
+        decoder.close()
+    else:
+        idle.append(decoder)
 
 
 def envelope_of(container: bytes, records: int, operation: Operation, **members: Any) -> Envelope:
