@@ -54,7 +54,7 @@ def witness_ledger(
 
 @ledger.command("status")
 def show_status(as_json: AsJson = False) -> None:
-    """Tell how far the ledger is sealed, signed and witnessed. Exit code 1 when something is missing or late."""
+    """Tell how far the ledger is sealed, signed, witnessed. Exit code 1 when anything is missing, late or alarming."""
     settings = settings_of()
     with transaction(settings) as conn:
         standing = read_standing(conn, datetime.now(UTC), witnesses_of(settings), settings.ledger_stale_minutes)

@@ -319,7 +319,9 @@ def instant_of(option: str | None) -> datetime | None:
     try:
         instant = datetime.fromisoformat(option)
     except ValueError as wrong:
-        raise RequestElementWrong(element="term", rule_zh="应如 2026-12-01", rule_en="as in 2026-12-01") from wrong
+        raise RequestElementWrong(
+            element="term", rule_zh="应写作 2026-12-01", rule_en="write it as 2026-12-01"
+        ) from wrong
     return instant if instant.tzinfo is not None else instant.replace(tzinfo=SHANGHAI)
 
 

@@ -15,6 +15,7 @@ from hub.ledger.tree_store import Head
 INTERVALS_MISSED = 3
 STALE_MINUTES = 15
 WAITING_COUNTED_MAX = 100_000
+ALARM_TERM = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Standing:
         witnesses: what each witness cosigned last.
         missing: witnesses that should cosign and do not.
         alarms: the newest.
+        alarmed: whether one is of the last day; what goes on raises its alarm anew every day.
     """
 
     head: Head
@@ -38,11 +40,12 @@ class Standing:
     witnesses: tuple[WitnessStanding, ...]
     missing: tuple[str, ...]
     alarms: tuple[Alarm, ...]
+    alarmed: bool
 
     @property
     def sound(self) -> bool:
         """Nothing to worry about."""
-        return not (self.degraded or self.stale or self.missing or self.head.missed)
+        return not (self.degraded or self.stale or self.missing or self.alarmed or self.head.missed)
 
 
 def read_standing(
@@ -51,6 +54,7 @@ def read_standing(
     """How the ledger stands; ``witnesses`` are those that should cosign."""
     head = tree_store.read_head(conn)
     seen = checkpoint_store.witness_standings(conn)
+    alarms = checkpoint_store.list_alarms(conn)
     fresh = {one.witness for one in seen if now - one.cosigned_at <= timedelta(seconds=FRESH_SECONDS * 3)}
     return Standing(
         head=head,
@@ -59,7 +63,8 @@ def read_standing(
         stale=is_stale(head, now, stale_minutes),
         witnesses=tuple(seen),
         missing=tuple(name for name in witnesses if name not in fresh),
-        alarms=tuple(checkpoint_store.list_alarms(conn)),
+        alarms=tuple(alarms),
+        alarmed=any(now - one.raised_at < ALARM_TERM for one in alarms),
     )
 
 

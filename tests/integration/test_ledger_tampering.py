@@ -130,8 +130,11 @@ def test_a_past_rewritten_and_signed_with_the_real_key_is_found_by_the_witness_a
     with pytest.raises(WitnessRefused) as refused:
         scene.watch()
     assert refused.value.reason == "fork"
-    alarms = read_standing(scene.conn, utc_now()).alarms
-    assert [(one.raised_by, one.code) for one in alarms] == [("witness-1", "witness_fork")]
+    standing = read_standing(scene.conn, utc_now())
+    assert [(one.raised_by, one.code) for one in standing.alarms] == [("witness-1", "witness_fork")]
+    assert standing.alarmed
+    assert not standing.sound
+    assert not read_standing(scene.conn, utc_now() + timedelta(days=2)).alarmed
 
 
 def test_a_fork_that_grows_past_what_the_witness_saw_is_refused_too(scene: Scene):
