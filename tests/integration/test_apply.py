@@ -170,7 +170,9 @@ def test_a_batch_id_used_for_other_bytes_is_refused_and_the_first_stands(sender:
     assert sender.conn.execute("SELECT refusal ->> 'code' FROM refused_message").fetchone() == ("batch_id_reused",)
 
 
-def test_equal_versions_that_differ_end_alike_in_either_order(own_connection: psycopg.Connection, sender: Sender) -> None:
+def test_equal_versions_that_differ_end_alike_in_either_order(
+    own_connection: psycopg.Connection, sender: Sender
+) -> None:
     sender.take(sender.work([row("a", 1, 1)]))
     sender.take(sender.work([row("a", 2, 1)]))
     one = (sender.content(), sender.digest())
@@ -266,7 +268,9 @@ def test_one_history_ends_in_the_same_content_in_any_order_and_grouping(
         history.append((operation, rows, NOW + timedelta(minutes=minute - 60)))
     outcomes: set[str] = set()
     for _ in range(4):
-        own_connection.execute('TRUNCATE receipt, quarantine, data."420000_simple", data."420000_simple_history" CASCADE')
+        own_connection.execute(
+            'TRUNCATE receipt, quarantine, data."420000_simple", data."420000_simple_history" CASCADE'
+        )
         own_connection.commit()
         sender = Sender(own_connection, target)
         order = rng.sample(history, len(history))
@@ -326,9 +330,13 @@ def test_a_bad_record_sent_again_as_it_was_waits_once(own_connection: psycopg.Co
 def test_a_record_that_waits_for_its_parent_and_is_sent_again_waits_once(own_connection: psycopg.Connection) -> None:
     child = Sender(
         own_connection,
-        _register(own_connection, parse_contract(simple_contract_source(name="child", reference="simple")), "420000.child"),
+        _register(
+            own_connection, parse_contract(simple_contract_source(name="child", reference="simple")), "420000.child"
+        ),
     )
     for _ in range(2):
         assert only(child.take(child.work([row("x", 1, 1, note="a")]))).pending == 1
-    assert own_connection.execute("SELECT state, count(*) FROM quarantine GROUP BY state").fetchall() == [("pending", 1)]
+    assert own_connection.execute("SELECT state, count(*) FROM quarantine GROUP BY state").fetchall() == [
+        ("pending", 1)
+    ]
     assert own_connection.execute("SELECT count(*) FROM pending_reference").fetchone() == (1,)
