@@ -6,6 +6,7 @@ folder when the test process is gone, however it went.
 """
 
 import itertools
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from hub.store.migrate import migrate
 TESTS = Path(__file__).parent
 BARE, MIGRATED = "hub_bare", "hub_migrated"
 MEMORY_MB = 256
+MEMORY, MEMORY_BYTES_FREE = Path("/dev/shm"), 4 * 1024**3  # noqa: S108 - a folder of a random name is made in it
 # Its input ends with the test process, however that ends.
 WATCHDOG = """import pathlib, shutil, sys
 folder = pathlib.Path(sys.argv[1])
@@ -42,9 +44,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.disable_socket)
 
 
+def _in_memory() -> Path | None:
+    """A file system in memory with room to spare, where databases are cloned four times as fast; None without one."""
+    try:
+        return MEMORY if shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_FREE else None
+    except OSError:
+        return None
+
+
 @contextmanager
 def _watched_folder() -> Generator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="hub-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="hub-test-", dir=_in_memory()))
     command = [sys.executable, "-c", WATCHDOG, str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):
         yield folder
