@@ -55,7 +55,7 @@ lock: $(STAMP) ## resolve pyproject.toml into requirements.lock again
 	  --no-emit-find-links --no-header pyproject.toml --output-file requirements.lock
 
 clean: ## remove the environment, the demo's data and all caches
-	@rm -rf .venv .demo .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	@rm -rf .venv .demo .bench .ruff_cache .pytest_cache .hypothesis build *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv is taken from the lock itself. It is quick but does not read pip's configuration, so where only pip knows the way

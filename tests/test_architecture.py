@@ -90,7 +90,18 @@ NOT_IN_ANY_FILE = (
     "registry.npm" + "js",
 )
 TEXT_FILES = {".py", ".md", ".toml", ".yaml", ".yml", ".sql", ".avsc", ".json", ".lock", ".txt", ".csv", ""}
-NOT_OURS = {".git", ".venv", ".demo", ".hub", ".hypothesis", ".ruff_cache", "__pycache__", "build", "shuniu.egg-info"}
+NOT_OURS = {
+    ".git",
+    ".venv",
+    ".demo",
+    ".bench",
+    ".hub",
+    ".hypothesis",
+    ".ruff_cache",
+    "__pycache__",
+    "build",
+    "shuniu.egg-info",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -42,6 +42,7 @@ from bench_hub import BenchHub, free_port
 from way_out_parts import decision_p99_ms, revocation_p99_ms
 
 ROUNDS, SECONDS, CONNECTIONS = 5, 3, 32
+PEER_HEADERS = {"Accept": "application/geo+json"}
 LUA = """\
 local paths = {{}}
 for line in io.lines("{paths}") do paths[#paths + 1] = line end
@@ -92,18 +93,20 @@ def cases(count: int, dice: random.Random) -> Mapping[str, Callable[[str], list[
     }
 
 
-def side_by_side(folder: Path, servers: Mapping[str, tuple[str, Mapping[str, str]]], count: int) -> dict[str, float]:
+def side_by_side(
+    folder: Path, servers: Mapping[str, tuple[str, Mapping[str, str]]], count: int, rounds: int
+) -> dict[str, float]:
     """All cases, servers alternating; medians and ratios."""
     measured: dict[tuple[str, str], list[float]] = {}
     asked = cases(count, random.Random(20261125))
-    for turn in range(ROUNDS):
+    for turn in range(rounds):
         for case, paths_of in asked.items():
             for server, (items, headers) in servers.items():
                 address = httpx.URL(items)
                 paths = [address.path + path for path in paths_of(server)]
                 base = f"{address.scheme}://{address.host}:{address.port}"
                 measured.setdefault((case, server), []).append(wrk(folder, base, paths, headers))
-        sys.stderr.write(f"round {turn + 1} of {ROUNDS}\n")
+        sys.stderr.write(f"round {turn + 1} of {rounds}\n")
     medians = {key: statistics.median(values) for key, values in measured.items()}
     result: dict[str, float] = {}
     for (case, server), median in medians.items():
@@ -113,22 +116,34 @@ def side_by_side(folder: Path, servers: Mapping[str, tuple[str, Mapping[str, str
     return result
 
 
-def as_of_ratio(folder: Path, items: str, headers: Mapping[str, str]) -> float:
+def best_processes(folder: Path, started: Callable[[int], AbstractContextManager[str | None]]) -> int:
+    """Whether a peer answers more pages with one process or with two."""
+    rates: dict[int, float] = {}
+    for processes in (1, 2):
+        with started(processes) as address:
+            if address is not None:
+                pages, ids = (f"{address}{path}" for path in ("?limit=10", "/P00000001"))
+                rates[processes] = sum(
+                    wrk(folder, one, [httpx.URL(one).raw_path.decode()], PEER_HEADERS, 2) for one in (pages, ids)
+                )
+    return max(rates, key=lambda processes: rates[processes], default=1)
+
+
+def as_of_ratio(folder: Path, items: str, headers: Mapping[str, str], rounds: int) -> float:
     """How much longer a page as of a moment takes than the page of now."""
     moment = quote(datetime.now(UTC).isoformat())
     address = httpx.URL(items)
     base = f"{address.scheme}://{address.host}:{address.port}"
     rates: dict[str, list[float]] = {"now": [], "then": []}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, extra in (("now", ""), ("then", f"&as_of={moment}")):
             rates[name].append(wrk(folder, base, [f"{address.path}?limit=10&count=none{extra}"], headers))
     return round(statistics.median(rates["now"]) / statistics.median(rates["then"]), 2)
 
 
-def measure(folder: Path, count: int, processes: int) -> dict[str, float | None]:
+def measure(folder: Path, count: int, rounds: int) -> dict[str, float | None]:
     """Everything that needs the running hub."""
     hub = BenchHub(folder)
-    hub.environment["HUB_API_PROCESSES"] = str(processes)
     result: dict[str, float | None] = {}
     with ExitStack() as running:
         running.enter_context(hub.started())
@@ -148,16 +163,15 @@ def measure(folder: Path, count: int, processes: int) -> dict[str, float | None]
         }
         items = f"{hub.url}/v1/datasets/{points.DATASET}/records"
         servers: dict[str, tuple[str, Mapping[str, str]]] = {"hub": (items, headers)}
-        table = peers.Table(hub.database_url(), "data", points.TABLE, "code")
-        for name, started in (
-            ("tipg", peers.tipg(table, free_port(), processes)),
-            ("pygeoapi", peers.pygeoapi(table, free_port(), processes, folder)),
-        ):
-            address = running.enter_context(started)
+        table = peers.Table(peers.with_password(hub.database_url()), "data", points.TABLE, "code")
+        for name, started in (("tipg", peers.tipg), ("pygeoapi", peers.pygeoapi)):
+            processes = best_processes(folder, lambda number, of=started: of(table, free_port(), number, folder))
+            address = running.enter_context(started(table, free_port(), processes, folder))
+            result[f"{name}_processes"] = processes
             if address is not None:
-                servers[name] = (address, {"Accept": "application/geo+json"})
-        result |= side_by_side(folder, servers, count)
-        result["as_of_ratio"] = as_of_ratio(folder, items, headers)
+                servers[name] = (address, PEER_HEADERS)
+        result |= side_by_side(folder, servers, count, rounds)
+        result["as_of_ratio"] = as_of_ratio(folder, items, headers, rounds)
         result["revocation_p99_ms"] = revocation_p99_ms(accounts, grant, items, headers)
         with hub.database() as conn:
             result["decision_p99_ms"] = decision_p99_ms(conn, points.READER, points.DATASET, points.PURPOSE)
@@ -168,14 +182,15 @@ def main() -> None:
     """Run all parts and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=1_000_000)
-    parser.add_argument("--processes", type=int, default=2, help="of every server")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     given = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is needed; on Debian: apt-get install wrk")
-    folder = Path(tempfile.mkdtemp(prefix="hub-bench-"))
+    # Its name is too long for a socket, so the store listens on the loopback: tipg knows no other way.
+    folder = Path(tempfile.mkdtemp(prefix="hub-bench-".ljust(100, "-")))
     started = time.perf_counter()
     try:
-        result = measure(folder, given.points, given.processes)
+        result = measure(folder, given.points, given.rounds)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     result["seconds"] = round(time.perf_counter() - started)

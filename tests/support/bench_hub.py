@@ -32,7 +32,10 @@ class BenchHub:
     def run(self, *arguments: str) -> str:
         """One ``hub`` command; its standard output."""
         command = [str(BIN / "hub"), *arguments]
-        return subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True).stdout
+        done = subprocess.run(command, env=self.environment, check=False, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{' '.join(command)} ended with {done.returncode}: {done.stderr}")
+        return done.stdout
 
     @contextmanager
     def started(self) -> Generator[None]:

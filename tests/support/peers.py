@@ -11,9 +11,11 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import yaml
+from psycopg.conninfo import conninfo_to_dict
 
 READY_SECONDS_MAX = 60
 TIPG, PYGEOAPI = "tipg==1.6.1", "pygeoapi==0.24.0"
@@ -37,6 +39,14 @@ class Table:
     key: str
 
 
+def with_password(url: str) -> str:
+    """A connection string by host and port with the password in it, for who reads no password file."""
+    parts = conninfo_to_dict(url)
+    lines = Path(str(parts["passfile"])).read_text(encoding="utf-8").splitlines()
+    password = next(line.rsplit(":", 1)[1] for line in lines if line.split(":")[3] == parts["user"])
+    return f"postgresql://{parts['user']}:{quote(password)}@{parts['host']}:{parts['port']}/{parts['dbname']}"
+
+
 def environment(name: str, python: str, *packages: str) -> Path | None:
     """A virtual environment with a peer in it, made once; None where it cannot be made."""
     folder = FOLDER / name
@@ -57,7 +67,7 @@ def environment(name: str, python: str, *packages: str) -> Path | None:
 
 
 @contextmanager
-def tipg(table: Table, port: int, processes: int) -> Generator[str | None]:
+def tipg(table: Table, port: int, processes: int, _: Path) -> Generator[str | None]:
     """Tipg over the table; the address of its items, or None where it is not to be had."""
     folder = environment("tipg", sys.executable, TIPG)
     if folder is None:
@@ -165,8 +175,6 @@ def _configuration(table: Table, port: int) -> Mapping[str, object]:
 
 
 def _connection(url: str) -> Mapping[str, object]:
-    from psycopg.conninfo import conninfo_to_dict
-
     parts = conninfo_to_dict(url)
     return {
         "host": parts.get("host", "127.0.0.1"),
@@ -183,7 +191,7 @@ def _running(folder: Path, command: list[str], settings: Mapping[str, str], prob
         [str(folder / "bin/python"), *command],
         env=os.environ | dict(settings),
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=(folder / "log").open("wb"),
         start_new_session=True,
     )
     try:
@@ -193,7 +201,8 @@ def _running(folder: Path, command: list[str], settings: Mapping[str, str], prob
                 if httpx.get(probe, timeout=10, trust_env=False).is_success:
                     break
             if time.monotonic() > deadline or process.poll() is not None:
-                raise RuntimeError(f"{command[2]} did not start")
+                said = (folder / "log").read_text(encoding="utf-8", errors="replace")
+                raise RuntimeError(f"{command[2]} did not start: {said[-2000:]}")
             time.sleep(0.3)
         yield
     finally:

@@ -16,6 +16,10 @@ OWNER, READER = "ce-hui", "min-zheng"
 STEWARD = Person("steward-ce-hui", "测绘数据管理员", ("steward",), OWNER)
 PURPOSE: Final = "设施核对"
 KINDS: Final = 100
+_CHECKS: Final[Mapping[str, list[dict[str, Any]]]] = {
+    "code": [{"check": "required"}],
+    "position": [{"check": "geometry", "types": ["Point"]}, {"check": "extent", "box": [108.3, 29.0, 116.2, 33.35]}],
+}
 _TITLES: Final = {
     "code": ("编码", "code"),
     "name": ("名称", "name"),
@@ -43,7 +47,7 @@ def contract() -> str:
             "title": {"zh": zh, "en": en},
             "type": national.get(name, "C"),
             "level": levels.get(name, 1),
-            "checks": [{"check": "required"}] if name == "code" else [],
+            "checks": _CHECKS.get(name, []),
         }
         hub |= {"geometry": True} if name == "position" else {}
         fields.append({"name": name, "type": ["null", types.get(name, "string")], "hub": hub})
@@ -69,14 +73,14 @@ def fill(conn: Connection, points: int) -> None:
     conn.execute(
         f"""INSERT INTO data."{TABLE}" (code, name, kind, region, phone, capacity, opened_on, position,
                 _version, _row, _deleted, _taken, _receipt)
-            SELECT 'P' || lpad(n::text, 8, '0'), '设施' || n, 'k' || lpad((n * 7919 % {KINDS})::text, 2, '0'),
-                '42' || lpad((n * 104729 % 17 * 100 + n % 13)::text, 4, '0'),
-                '138' || lpad((n * 31 % 100000000)::text, 8, '0'),
-                n % 5000, date '2000-01-01' + (n % 9000)::int,
-                ST_SetSRID(ST_MakePoint(108.4 + (n * 48271 % 1000003) / 1000003.0 * 7.7,
-                                        29.1 + (n * 69621 % 999983) / 999983.0 * 4.2), 4490),
+            SELECT 'P' || lpad(n::text, 8, '0'), '设施' || n, 'k' || lpad((n * 7919 %% {KINDS})::text, 2, '0'),
+                '42' || lpad((n * 104729 %% 17 * 100 + n %% 13)::text, 4, '0'),
+                '138' || lpad((n * 31 %% 100000000)::text, 8, '0'),
+                n %% 5000, date '2000-01-01' + (n %% 9000)::int,
+                ST_SetSRID(ST_MakePoint(108.4 + (n * 48271 %% 1000003) / 1000003.0 * 7.7,
+                                        29.1 + (n * 69621 %% 999983) / 999983.0 * 4.2), 4490),
                 n, 0, false, now(), 0
-            FROM generate_series(1, %s) n""",  # pyright: ignore[reportArgumentType] - our own constants  # noqa: S608 - our own constants
+            FROM generate_series(1, %s::bigint) n""",  # pyright: ignore[reportArgumentType] - our own constants  # noqa: S608 - our own constants
         [points],
     )
     conn.execute("UPDATE dataset_statistics SET records = %s WHERE dataset = %s", [points, DATASET])
@@ -117,7 +121,7 @@ def _entry() -> dict[str, Any]:
         "open": {"type": "not_open", "reason": "测量用"},
         "methods": ["api", "file"],
         "update_cycle": "daily",
-        "theme": "地理",
+        "theme": "自然资源和空间地理",
     }
 
 
