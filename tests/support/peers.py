@@ -91,7 +91,9 @@ def tipg(table: Table, port: int, processes: int, _: Path) -> Generator[str | No
 def pygeoapi(table: Table, port: int, processes: int, work: Path) -> Generator[str | None]:
     """Pygeoapi over the table, with as little around it as it can be told."""
     python = _newer_python()
-    folder = environment("pygeoapi", python, PYGEOAPI, "psycopg2-binary") if python else None
+    folder = (
+        environment("pygeoapi", python, PYGEOAPI, "psycopg2-binary", "geoalchemy2", "starlette") if python else None
+    )
     if folder is None:
         yield None
         return
