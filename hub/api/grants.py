@@ -30,7 +30,6 @@ from hub.api.requests import (
     FieldName,
     Limit,
     ReasonsBody,
-    Said,
     Text,
 )
 
@@ -92,9 +91,9 @@ class EmergencyBody(WantedBody):
 
     holder: Annotated[str, Field(max_length=100, pattern="^(organization|application|person):[a-z0-9-]+$")]
     dataset: DatasetMember
-    purpose: Said
-    basis: Said
-    reasons: Said
+    purpose: Text
+    basis: Text
+    reasons: Text
 
 
 class ApprovalBody(BaseModel):
@@ -116,7 +115,7 @@ class OpinionBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: Said
+    text: Text
 
 
 class UsageBody(BaseModel):
@@ -124,11 +123,11 @@ class UsageBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    scenario: Said = Field(description="使用场景.")
-    course: Said = Field(description="使用过程.")
-    effect: Said = Field(description="应用成效.")
-    storage: Said = Field(description="存储情况.")
-    disposal: Said = Field(description="销毁情况.")
+    scenario: Text = Field(description="使用场景.")
+    course: Text = Field(description="使用过程.")
+    effect: Text = Field(description="应用成效.")
+    storage: Text = Field(description="存储情况.")
+    disposal: Text = Field(description="销毁情况.")
 
 
 class GrantContent(BaseModel):
@@ -339,8 +338,7 @@ def read_grants(
     )
 
 
-# Of a shape of its own, so that the addresses above are not taken for grants by other methods than theirs.
-@router.get("/{grant:uuid}", summary="One grant", responses=problems(404))
+@router.get("/{grant}", summary="One grant", responses=problems(404))
 def read_grant(grant: GrantPath, caller: CallerOf, parts: PartsOf) -> GrantAnswer:
     """With its course, each step with its article."""
     return _act(parts, lambda conn, _: grant_course.read_grant(conn, caller, str(grant)))
