@@ -1,14 +1,16 @@
 """The HTTP application, made from its parts."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from importlib.metadata import version
 
 from anyio.to_thread import current_default_thread_limiter
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import iter_route_contexts
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
@@ -38,10 +40,11 @@ from hub.api.body import Bodies
 from hub.api.body_limit import BodyLimit
 from hub.api.boundary import Boundary
 from hub.api.dependencies import Parts
-from hub.api.errors import HubUnavailable
+from hub.api.errors import AddressUnknown, BodyUnreadable, HubUnavailable, MethodNotAllowed
 from hub.api.invalid import invalid_of
 from hub.api.openapi import describe
-from hub.api.problems import headers_of, language_of, problem, problem_of, respond
+from hub.api.parameters import own_parameters
+from hub.api.problems import headers_of, language_of, problem_of, respond
 from hub.api.short_cut import ShortCut
 from hub.observations import StoreLost, observe
 from schemas.errors import HubError
@@ -76,19 +79,18 @@ def create_app(parts: Parts) -> FastAPI:
         simulation,
         people,
         applications,
-        oidc,
         catalog,
         catalog_acts,
         ledger,
-        datasets,
         exports,
         changes,
         subscriptions,
-        statistics,
         health,
     ):
-        app.include_router(resource.router)
-    app.include_router(datasets.decisions)
+        app.include_router(resource.router, dependencies=[Depends(own_parameters)])
+    # These read their parameters themselves; an issuer's clients may send what it does not know (RFC 6749 §3.1).
+    for router in (oidc.router, datasets.router, datasets.decisions, statistics.router):
+        app.include_router(router)
     app.add_exception_handler(HubError, _expected)
     app.add_exception_handler(OperationalError, _store_lost)
     app.add_exception_handler(PoolTimeout, _store_lost)
@@ -134,17 +136,17 @@ def _invalid(request: Request, error: Exception) -> Response:
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     language = language_of(request)
-    code, zh, en = _HTTP.get(error.status_code, (f"http_{error.status_code}", *_OTHER))
-    found = problem(code, error.status_code, zh if language == "zh" else en, language)
-    return respond(found, language, dict(error.headers or {}))
+    found = problem_of(_HTTP[error.status_code](), language)
+    headers = {"allow": _methods_at(request)} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else {}
+    return respond(found, language, headers)
 
 
-_HTTP = {
-    404: (
-        "not_found",
-        "没有这个地址;GET /v1/openapi.json 列出所有地址。",
-        "there is nothing at this address; see /v1/openapi.json.",
-    ),
-    405: ("method_not_allowed", "该地址不支持此方法。", "this address does not take this method."),
-}
-_OTHER = ("请求无法处理。", "the request cannot be answered.")
+# What the framework raises by itself; another status would be an error of ours.
+_HTTP: Mapping[int, type[HubError]] = {400: BodyUnreadable, 404: AddressUnknown, 405: MethodNotAllowed}
+
+
+def _methods_at(request: Request) -> str:
+    """Every method that an address takes (RFC 9110 §10.2.1): of all its routes, where Starlette asks but one."""
+    routes = iter_route_contexts(request.app.routes)
+    found = [route.methods or set() for route in routes if route.path_regex.match(request.scope["path"])]
+    return ", ".join(sorted(set[str]().union(*found)))

@@ -11,8 +11,10 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hub.api.problems import language_of, problem, respond
+from hub.api.errors import HeadersTooLarge, InternalError
+from hub.api.problems import language_of, problem_of, respond
 from hub.observations import RequestFailed, observe
+from schemas.errors import HubError
 
 HEADERS_BYTES_MAX = 32 * 1024
 FRAMES_MAX = 6
@@ -43,38 +45,23 @@ class Boundary:
 
         try:
             if _headers_bytes(scope) > HEADERS_BYTES_MAX:
-                await _headers_too_large(scope, receive, send_with_headers)
+                await _refuse(HeadersTooLarge(HEADERS_BYTES_MAX), scope, receive, send_with_headers)
                 return
             await self._app(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001 - the last net
             failure = _observe(scope, error)
             if begun:
                 raise ConnectionAbortedError(failure) from None  # the server closes the connection
-            await _failed(scope, receive, send_with_headers, failure)
+            await _refuse(InternalError(failure), scope, receive, send_with_headers)
 
 
 def _headers_bytes(scope: Scope) -> int:
     return sum(len(name) + len(value) for name, value in scope["headers"])
 
 
-async def _headers_too_large(scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(error: HubError, scope: Scope, receive: Receive, send: Send) -> None:
     language = language_of(Request(scope))
-    text = f"请求头总长不得超过 {HEADERS_BYTES_MAX} 字节。"
-    if language == "en":
-        text = f"the request's headers may hold {HEADERS_BYTES_MAX} bytes in all."
-    found = problem("headers_too_large", 431, text, language, {"bytes_max": HEADERS_BYTES_MAX})
-    await respond(found, language)(scope, receive, send)
-
-
-async def _failed(scope: Scope, receive: Receive, send: Send, failure: str) -> None:
-    language = language_of(Request(scope))
-    text = f"枢纽内部出错,编号 {failure}。请把编号告知管理员;未得到 202 或回执的批次可用相同批次号重发。"
-    if language == "en":
-        text = (
-            f"the hub met an error of its own, {failure}; tell the administrator this id. A batch without a 202 or a "
-            "receipt may be sent again under its id."
-        )
-    await respond(problem("internal_error", 500, text, language, {"id": failure}), language)(scope, receive, send)
+    await respond(problem_of(error, language), language)(scope, receive, send)
 
 
 def _observe(scope: Scope, error: Exception) -> str:

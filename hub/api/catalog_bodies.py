@@ -69,7 +69,7 @@ class DraftBody(Closed):
     name: Bilingual
     abstract: Bilingual
     format: Literal[1, 2, 3, 4, 5, 6, 7]
-    labels: dict[FieldName, Label] = Field(max_length=500)
+    labels: dict[FieldName, Label] = Field(max_length=500, json_schema_extra={"additionalProperties": False})
     share: ShareBody
     open: OpenBody
     methods: list[Method] = Field([], max_length=4)

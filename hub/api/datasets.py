@@ -1,20 +1,38 @@
 """Records of datasets, each as the caller may have them, and why."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from catalog.explanation import explanation, sentences
-from hub.api.asked import FORMAT_PARAMETERS, RECORD_PARAMETERS, ask_of, asked_of, pairs_of, reference_of
+from hub.api.asked import (
+    FORMAT_PARAMETERS,
+    PURPOSE_CHARACTERS_MAX,
+    RECORD_PARAMETERS,
+    ask_of,
+    asked_of,
+    pairs_of,
+    reference_of,
+)
 from hub.api.body import JSON, length_of, read_body
 from hub.api.dependencies import AnyCallerOf, CallerOf, LanguageOf, PartsOf
 from hub.api.errors import MediaTypeWrong
 from hub.api.openapi import header, problems
+from hub.api.parameters import OPAQUE_ID
 from hub.release.errors import QueryWrong
 from hub.release.formats import FORMATS
 from hub.release.page import Answer
-from hub.release.query import LIMIT_DEFAULT, LIMIT_MAX, wanted_from_address, wanted_from_body
+from hub.release.query import (
+    CURSOR_CHARACTERS_MAX,
+    LIMIT_DEFAULT,
+    LIMIT_MAX,
+    NAMES_MAX,
+    SORT_MAX,
+    Count,
+    wanted_from_address,
+    wanted_from_body,
+)
 from schemas.strict_json import StrictJsonError, read_strict
 
 router = APIRouter(prefix="/v1/datasets", tags=["records"])
@@ -47,7 +65,7 @@ STATED = [
         "name": "hub-purpose",
         "in": "header",
         "description": "The purpose (使用场景), UTF-8, which may be percent-encoded.",
-        "schema": {"type": "string", "maxLength": 1800},
+        "schema": {"type": "string", "minLength": 1, "maxLength": PURPOSE_CHARACTERS_MAX},
     },
     {
         "name": "hub-grant",
@@ -65,40 +83,45 @@ _FILTERS = {
     "explode": True,
     "schema": {"type": "object", "additionalProperties": {"type": "string"}},
 }
+_NAME_LIST = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "uniqueItems": True}
 _RECORD_QUERY: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
         "filter": {"type": "object", "description": "A row condition, as in grants."},
-        "fields": {"type": "array", "items": {"type": "string"}, "minItems": 1},
-        "sort": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        "fields": _NAME_LIST | {"maxItems": NAMES_MAX},
+        "sort": _NAME_LIST | {"maxItems": SORT_MAX},
         "limit": {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
-        "cursor": {"type": "string"},
-        "count": {"enum": ["exact", "estimated", "none"], "default": "estimated"},
+        "cursor": {"type": "string", "minLength": 1, "maxLength": CURSOR_CHARACTERS_MAX},
+        "count": {"enum": list(get_args(Count)), "default": "estimated"},
         "bbox": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4},
         "as_of": {"type": "string", "format": "date-time"},
     },
 }
 
 
-def _text(name: str, description: str) -> dict[str, Any]:
+def _given(name: str, description: str, **schema: object) -> dict[str, Any]:
     """A parameter of the address, for the document: all are read together, in order, with the filters."""
-    return {"name": name, "in": "query", "description": description, "schema": {"type": "string"}}
+    return {"name": name, "in": "query", "description": description, "schema": {"type": "string"} | schema}
 
 
-_FIELDS = _text("fields", "Fields to give, by commas; all by default.")
-_AS_OF = _text("as_of", "A moment with its offset: the records of then, under today's policy.")
+_NAMES = "^[^,]+(,[^,]+)*$"
+_NUMBER = r"-?[0-9]{1,3}(\.[0-9]+)?"
+_FIELDS = _given("fields", "Fields to give, by commas, each once; all by default.", pattern=_NAMES)
+_AS_OF = _given("as_of", "A moment with its offset: the records of then, under today's policy.", format="date-time")
 _FORM = [
-    _text("format", "json, geojson, ndjson, csv, parquet or avro; goes before Accept."),
-    _text("for", "`spreadsheet`: CSV for people to open, formulas disarmed."),
+    _given("format", "Goes before Accept.", enum=[one.name for one in FORMATS]),
+    _given("for", "CSV for people to open, formulas disarmed.", enum=["spreadsheet"]),
 ]
 _PAGE = [
     _FIELDS,
-    _text("sort", "Fields by commas, `-` before one for descending; the key ends the order."),
-    _text("limit", f"1 to {LIMIT_MAX}; {LIMIT_DEFAULT} by default."),
-    _text("cursor", "Of the page before."),
-    _text("count", "exact, estimated (the default) or none."),
-    _text("bbox", "west,south,east,north in degrees, EPSG:4490."),
+    _given(
+        "sort", "Fields by commas, each once, `-` before one for descending; the key ends the order.", pattern=_NAMES
+    ),
+    _given("limit", "Records of a page.", type="integer", minimum=1, maximum=LIMIT_MAX, default=LIMIT_DEFAULT),
+    _given("cursor", "Of the page before.", minLength=1, maxLength=CURSOR_CHARACTERS_MAX),
+    _given("count", "How all matches are counted.", enum=list(get_args(Count)), default="estimated"),
+    _given("bbox", "west,south,east,north in degrees, EPSG:4490.", pattern=f"^{_NUMBER}(,{_NUMBER}){{3}}$"),
     _AS_OF,
     *_FORM,
 ]
@@ -212,7 +235,7 @@ def explain(
 )
 def explain_decision(
     request: Request,
-    decision: Annotated[str, Path(description="Of the header hub-decision.", max_length=100)],
+    decision: Annotated[str, Path(description="Of the header hub-decision.", pattern=OPAQUE_ID)],
     caller: CallerOf,
     parts: PartsOf,
     language: LanguageOf,

@@ -1,6 +1,7 @@
 """What endpoints ask for. An endpoint's signature is its policy.
 
-``CallerOf`` means no token, no answer; ``AnyCallerOf`` serves the public too; ``SenderOf`` is for organizations alone.
+``CallerOf`` means no token, no answer; ``AnyCallerOf`` and ``CallerNowOf`` serve the public too; ``SenderOf`` is for
+organizations alone.
 
 No endpoint holds a connection while it waits for a thread: connections are taken inside the work, as many as there are
 threads, so neither can starve the other.
@@ -25,6 +26,7 @@ from hub.identity.errors import NotAuthenticated, OrganizationNeeded
 from hub.identity.port import Identity
 from hub.identity.tokens import TOKEN_CHARACTERS_MAX, Tokens
 from hub.release.release import Release
+from hub.release.whole import CallerNow
 from hub.settings import Settings
 from schemas.errors import Language
 
@@ -87,8 +89,22 @@ def any_caller_of(request: Request, parts: PartsOf, bearer: BearerOf) -> Caller:
     return caller_of(request, parts, bearer)
 
 
+def caller_now_of(request: Request, parts: PartsOf, bearer: BearerOf) -> CallerNow:
+    """Who asks, the public too, whenever it is looked at: a credential that is revoked is refused from then on."""
+    if "authorization" not in request.headers:
+        return lambda: PUBLIC
+    token = bearer_of(request, bearer)
+
+    def caller_now() -> Caller:
+        return parts.identity.caller(token, parts.clock())
+
+    return caller_now
+
+
 CallerOf = Annotated[Caller, Depends(caller_of)]
 AnyCallerOf = Annotated[Caller, Depends(any_caller_of)]
+CallerNowOf = Annotated[CallerNow, Depends(caller_now_of)]
+PUBLIC_TOO = (any_caller_of, caller_now_of)
 
 
 def sender_of(caller: CallerOf) -> str:

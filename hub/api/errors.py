@@ -14,6 +14,11 @@ HubError
     ├── RowUnreadable           a row is no record
     ├── ReceiptAbsent           none yet, or none of the caller's
     ├── OidcAbsent              the hub trusts another issuer than its own
+    ├── AddressUnknown          nothing is there
+    ├── MethodNotAllowed        what is there does not take this method
+    ├── BodyUnreadable          no JSON that anyone could read
+    ├── HeadersTooLarge         more than a request has to say of itself
+    ├── InternalError           nobody foresaw it
     ├── RequestInvalid          a parameter breaks its rule
     └── HubUnavailable          the store or the log does not answer now
 """
@@ -171,6 +176,58 @@ class OidcAbsent(RequestError):
     code: ClassVar[str] = "oidc_absent"
     zh: ClassVar[str] = "本枢纽使用外部身份签发方,内置的登录服务未启用。"
     en: ClassVar[str] = "this hub trusts another issuer, so its built-in one is not there."
+
+
+@dataclass(eq=False)
+class AddressUnknown(RequestError):
+    """Nothing is there."""
+
+    code: ClassVar[str] = "not_found"
+    zh: ClassVar[str] = "没有这个地址;GET /v1/openapi.json 列出所有地址。"
+    en: ClassVar[str] = "there is nothing at this address; see /v1/openapi.json."
+
+
+@dataclass(eq=False)
+class MethodNotAllowed(RequestError):
+    """What is there does not take this method; the header Allow names those it takes."""
+
+    code: ClassVar[str] = "method_not_allowed"
+    zh: ClassVar[str] = "该地址不支持此方法;Allow 头列出可用的方法。"
+    en: ClassVar[str] = "this address does not take this method; the header Allow names those it takes."
+
+
+@dataclass(eq=False)
+class BodyUnreadable(RequestError):
+    """No JSON that anyone could read: nested beyond measure, or not in the encoding it names."""
+
+    code: ClassVar[str] = "body_unreadable"
+    zh: ClassVar[str] = "请求正文无法读取;应为 UTF-8 编码的 JSON,层次不宜过深。"
+    en: ClassVar[str] = "the body cannot be read; send JSON in UTF-8 that is not nested beyond measure."
+
+
+@dataclass(eq=False)
+class HeadersTooLarge(RequestError):
+    """More than a request has to say of itself."""
+
+    bytes_max: int
+
+    code: ClassVar[str] = "headers_too_large"
+    zh: ClassVar[str] = "请求头总长不得超过 {bytes_max} 字节。"
+    en: ClassVar[str] = "the request's headers may hold {bytes_max} bytes in all."
+
+
+@dataclass(eq=False)
+class InternalError(RequestError):
+    """Nobody foresaw it. The id is that of the log's line, which has no values either."""
+
+    id: str
+
+    code: ClassVar[str] = "internal_error"
+    zh: ClassVar[str] = "枢纽内部出错,编号 {id}。请把编号告知管理员;未得到 202 或回执的批次可用相同批次号重发。"
+    en: ClassVar[str] = (
+        "the hub met an error of its own, {id}; tell the administrator this id. A batch without a 202 or a receipt may "
+        "be sent again under its id."
+    )
 
 
 @dataclass(eq=False)

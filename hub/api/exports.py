@@ -7,21 +7,22 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from catalog.caller import PUBLIC, Caller
 from catalog.decision import Asked
 from hub.api.asked import asked_of
 from hub.api.datasets import STATED, DatasetPath
-from hub.api.dependencies import BearerOf, CallerOf, Parts, PartsOf, bearer_of
+from hub.api.dependencies import CallerNowOf, CallerOf, PartsOf
 from hub.api.openapi import header, problems
+from hub.api.parameters import OPAQUE_ID
 from hub.api.streaming import Streamed
 from hub.release.export import ExportAsk
 from hub.release.export_format import OFFERED
 from hub.release.export_store import ExportRow
 from hub.release.formats import chosen_format, for_spreadsheet
 from hub.release.page import instant_text
-from hub.release.whole import CallerNow
 
 router = APIRouter(tags=["exports"])
+
+_NAMES = [one.name for one in OFFERED]
 
 
 class Point(BaseModel):
@@ -78,11 +79,20 @@ def export_dataset(
     request: Request,
     dataset: DatasetPath,
     parts: PartsOf,
-    bearer: BearerOf,
+    caller_now: CallerNowOf,
     format: Annotated[  # noqa: A002 - as in the address
-        str | None, Query(description="csv, ndjson, parquet or avro; goes before Accept.", max_length=20)
+        str | None,
+        Query(description="Goes before Accept.", max_length=20, json_schema_extra={"enum": [*_NAMES, None]}),
     ] = None,
-    for_: Annotated[str | None, Query(alias="for", description="`spreadsheet`: CSV for people.", max_length=20)] = None,
+    for_: Annotated[
+        str | None,
+        Query(
+            alias="for",
+            description="CSV for people to open, formulas disarmed.",
+            max_length=20,
+            json_schema_extra={"enum": ["spreadsheet", None]},
+        ),
+    ] = None,
     instant: Annotated[AwareDatetime | None, Query(description="The records of this moment; now by default.")] = None,
     after: Annotated[str | None, Query(description="Cursor to go on from.", max_length=8000)] = None,
     other_terms: Annotated[
@@ -101,7 +111,7 @@ def export_dataset(
         after=after,
         other_terms=other_terms,
     )
-    export = parts.release_parts.exports.begin(caller_now_of(request, parts, bearer), ask, parts.clock())
+    export = parts.release_parts.exports.begin(caller_now, ask, parts.clock())
     suffix = {"parquet": "parquet", "avro": "avro", "ndjson": "ndjson"}.get(chosen.name, "csv")
     headers = {
         "hub-export": export.row.id,
@@ -115,21 +125,9 @@ def export_dataset(
     return Streamed(export, chosen.content_type, headers, parts.settings.export_stall_seconds_max)
 
 
-def caller_now_of(request: Request, parts: Parts, bearer: BearerOf) -> CallerNow:
-    """Who is behind this request's credential, whenever asked: a revoked one is refused from then on."""
-    if "authorization" not in request.headers:
-        return lambda: PUBLIC
-    token = bearer_of(request, bearer)
-
-    def caller_now() -> Caller:
-        return parts.identity.caller(token, parts.clock())
-
-    return caller_now
-
-
 @router.get("/v1/exports/{export}", summary="How an export went", responses=problems(404))
 def show_export(
-    export: Annotated[str, Path(description="Of the header hub-export.", max_length=100)],
+    export: Annotated[str, Path(description="Of the header hub-export.", pattern=OPAQUE_ID)],
     caller: CallerOf,
     parts: PartsOf,
     response: Response,

@@ -30,6 +30,7 @@ from hub.api.requests import (
     FieldName,
     Limit,
     ReasonsBody,
+    Said,
     Text,
 )
 
@@ -91,9 +92,9 @@ class EmergencyBody(WantedBody):
 
     holder: Annotated[str, Field(max_length=100, pattern="^(organization|application|person):[a-z0-9-]+$")]
     dataset: DatasetMember
-    purpose: Text
-    basis: Text
-    reasons: Text
+    purpose: Said
+    basis: Said
+    reasons: Said
 
 
 class ApprovalBody(BaseModel):
@@ -115,7 +116,7 @@ class OpinionBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: Text
+    text: Said
 
 
 class UsageBody(BaseModel):
@@ -123,11 +124,11 @@ class UsageBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    scenario: Text = Field(description="使用场景.")
-    course: Text = Field(description="使用过程.")
-    effect: Text = Field(description="应用成效.")
-    storage: Text = Field(description="存储情况.")
-    disposal: Text = Field(description="销毁情况.")
+    scenario: Said = Field(description="使用场景.")
+    course: Said = Field(description="使用过程.")
+    effect: Said = Field(description="应用成效.")
+    storage: Said = Field(description="存储情况.")
+    disposal: Said = Field(description="销毁情况.")
 
 
 class GrantContent(BaseModel):
@@ -338,7 +339,8 @@ def read_grants(
     )
 
 
-@router.get("/{grant}", summary="One grant", responses=problems(404))
+# Of a shape of its own, so that the addresses above are not taken for grants by other methods than theirs.
+@router.get("/{grant:uuid}", summary="One grant", responses=problems(404))
 def read_grant(grant: GrantPath, caller: CallerOf, parts: PartsOf) -> GrantAnswer:
     """With its course, each step with its article."""
     return _act(parts, lambda conn, _: grant_course.read_grant(conn, caller, str(grant)))

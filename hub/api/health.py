@@ -40,14 +40,14 @@ def _problem_responses(*statuses: int) -> dict[int | str, dict[str, object]]:
     return {status: one for status, one in problems(*statuses).items() if status in statuses}
 
 
-@router.get("/health/live", summary="The process answers")
+@router.get("/health/live", summary="The process answers", responses=_problem_responses(422))
 def live() -> Health:
     """Asks nothing of the store."""
     return Health()
 
 
 @router.get(
-    "/health/ready", summary="Batches can be taken", response_model=Health, responses=_problem_responses(500, 503)
+    "/health/ready", summary="Batches can be taken", response_model=Health, responses=_problem_responses(422, 500, 503)
 )
 def ready(parts: PartsOf, language: LanguageOf) -> Health | JSONResponse:
     """The store answers and receipts are heard of."""

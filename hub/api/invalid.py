@@ -9,6 +9,7 @@ from typing import Any, Final
 from hub.api.errors import RequestInvalid
 
 TOLD_MAX: Final = 10
+NAME_CHARACTERS_TOLD: Final = 63  # no parameter's or member's name is longer
 _ANY: Final = ("值不合规则", "the value breaks its rule")
 # By Pydantic's name of the error; what stands in braces is of its context.
 _RULES: Final[Mapping[str, tuple[str, str]]] = {
@@ -62,8 +63,13 @@ def invalid_of(errors: Sequence[Mapping[str, Any]]) -> RequestInvalid:
     )
 
 
+def told_name(name: str) -> str:
+    """A name as it may be repeated to who sent it: short, and text (a JSON member's name may be a lone surrogate)."""
+    return name[:NAME_CHARACTERS_TOLD].encode(errors="replace").decode()
+
+
 def _told(error: Mapping[str, Any]) -> Mapping[str, str]:
-    where = ".".join(str(part) for part in error["loc"])
+    where = ".".join(told_name(str(part)) for part in error["loc"])
     zh, en = _RULES.get(str(error["type"]), _ANY)
     context: Mapping[str, Any] = error.get("ctx") or {}
     expected = str(context.get("expected", ""))

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from catalog.caller import Caller
 from hub.api.dependencies import CallerOf, PartsOf
 from hub.api.openapi import Responses, problems
+from hub.api.parameters import OPAQUE_ID
 from hub.ledger import checkpoint_store, tree_store
 from hub.ledger.bundle import hashes_to_json, key_to_json, make_bundle, stored_leaf
 from hub.ledger.errors import CheckpointUnknown, LeafUnknown
@@ -19,7 +20,7 @@ router = APIRouter(prefix="/v1/ledger", tags=["ledger"])
 
 SIZE_MAX = 2**63 - 1
 Size = Annotated[int, Query(ge=0, le=SIZE_MAX, description="Leaves in the tree.")]
-LeafPath = Annotated[str, Path(description="Id of the leaf.", max_length=100)]
+LeafPath = Annotated[str, Path(description="Id of the leaf.", pattern=OPAQUE_ID)]
 TEXT: Responses = {200: {"description": "A signed note: text, blank line, signatures.", "content": {"text/plain": {}}}}
 
 

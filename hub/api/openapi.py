@@ -4,9 +4,12 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from hub.api.body import CONTAINER, JSON, NDJSON
+from hub.api.dependencies import PUBLIC_TOO
 from hub.api.problems import MEDIA_TYPE, Problem
 
 Responses = dict[int | str, dict[str, Any]]
@@ -76,6 +79,19 @@ def header(description: str, kind: str = "string") -> dict[str, Any]:
     return {"description": description, "schema": {"type": kind}}
 
 
+def _open_to_the_public(app: FastAPI, document: dict[str, Any]) -> None:
+    """Say of each operation that serves the public, too, that it needs no credential."""
+    for route in iter_route_contexts(app.routes):
+        original = route.original_route
+        if isinstance(original, APIRoute) and original.include_in_schema and _serves_public(original.dependant):
+            for method in original.methods or ():
+                document["paths"][original.path_format][method.lower()]["security"].append({})
+
+
+def _serves_public(dependant: Dependant) -> bool:
+    return dependant.call in PUBLIC_TOO or any(_serves_public(one) for one in dependant.dependencies)
+
+
 def describe(app: FastAPI) -> None:
     """Make ``app.openapi`` tell the whole truth; the document is made once."""
 
@@ -85,6 +101,7 @@ def describe(app: FastAPI) -> None:
             schemas = made.setdefault("components", {}).setdefault("schemas", {})
             schemas["Problem"] = Problem.model_json_schema()
             schemas["Record"] = _RECORD
+            _open_to_the_public(app, made)
             app.openapi_schema = made
         return app.openapi_schema
 

@@ -144,6 +144,10 @@ STATUS: Mapping[type[HubError], int] = {
     api_errors.ContentEncodingRefused: 415,
     api_errors.ReceiptAbsent: 404,
     api_errors.OidcAbsent: 404,
+    api_errors.AddressUnknown: 404,
+    api_errors.MethodNotAllowed: 405,
+    api_errors.HeadersTooLarge: 431,
+    api_errors.InternalError: 500,
     api_errors.HubUnavailable: 503,
 }
 
@@ -252,7 +256,11 @@ def headers_of(error: HubError) -> dict[str, str]:
         headers["retry-after"] = str(max(1, math.ceil(seconds)))
     if isinstance(error, identity_errors.NotAuthenticated):
         headers["www-authenticate"] = 'Bearer realm="hub"'
-    if isinstance(error, release_errors.ReleaseError) and getattr(error, "decision", ""):
+    # The id of an unknown decision is the caller's own text, which may stand in no header.
+    of_release = isinstance(error, release_errors.ReleaseError) and not isinstance(
+        error, release_errors.DecisionUnknown
+    )
+    if of_release and getattr(error, "decision", ""):
         headers["hub-decision"] = str(getattr(error, "decision", ""))
     if isinstance(error, api_errors.ContentEncodingRefused):
         headers["accept-encoding"] = "identity"

@@ -23,7 +23,8 @@ router = APIRouter(prefix="/v1/requests", tags=["requests"])
 
 PAGE_MAX = 100
 
-Text = Annotated[str, Field(max_length=1_000)]
+Text = Annotated[str, Field(max_length=1_000, pattern=r"^[^\x00]*$")]
+Said = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"^[^\x00]*$")]
 FieldName = Annotated[str, Field(max_length=63)]
 RequestPath = Annotated[UUID, Path(description="Id of the request.")]
 After = Annotated[UUID | None, Query(description="The `next` of the page before.")]
@@ -91,7 +92,7 @@ class ReasonsBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reasons: Text
+    reasons: Said
 
 
 class ExtensionBody(ReasonsBody):

@@ -16,6 +16,7 @@ from hub.acts.subscriptions import WantedSubscription
 from hub.api.changes import CHANGES, LIMIT_DEFAULT, WAIT_SECONDS_MAX, answered, until_changed
 from hub.api.dependencies import CallerOf, Parts, PartsOf
 from hub.api.openapi import problems
+from hub.api.parameters import OPAQUE_ID
 from hub.release.changes import LIMIT_MAX
 from hub.subscription.opened import allowed_of
 from hub.subscription.pulling import Pulled, pull
@@ -23,7 +24,7 @@ from hub.subscription.pulling import Pulled, pull
 router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
 
 UUID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
-IdPath = Annotated[str, Path(description="Id of the subscription.", max_length=100)]
+IdPath = Annotated[str, Path(description="Id of the subscription.", pattern=OPAQUE_ID)]
 
 
 class SubscriptionWanted(BaseModel):

@@ -16,7 +16,7 @@ from hub.acts.shown import shown_tiers
 from hub.api.dependencies import CallerOf, PartsOf
 from hub.api.grants import ApprovalBody, QuotaBody
 from hub.api.openapi import problems
-from hub.api.requests import Text
+from hub.api.requests import Said
 
 router = APIRouter(prefix="/v1/tiers", tags=["tiers"])
 
@@ -45,7 +45,7 @@ class ProposeBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     rules: list[TierCell] = Field(max_length=20)
-    reason: Text
+    reason: Said
 
 
 class TierVersionAnswer(BaseModel):

@@ -147,10 +147,10 @@ def test_acts_take_a_token_and_a_role_and_know_no_member_too_many(filled: Runnin
         *("q=" + "字" * 101, "base='%20OR%201=1", "version=x", "cursor=W3RydWUsMCwiXHUwMDAwIiwiIiwwXQ=="),
     ],
 )
-def test_a_search_that_breaks_its_rules_is_refused_or_harmless(filled: RunningDoor, query: str):
+def test_a_search_that_breaks_its_rules_is_refused(filled: RunningDoor, query: str):
     with filled.client(None) as client:
         answer = client.get(f"/v1/catalog/entries?{query}")
-    assert answer.status_code == (200 if query == "version=x" else 422)
+    assert answer.status_code == 422
 
 
 @pytest.mark.parametrize("text", ["%", "_", "'; DROP TABLE entry_listing; --", "\\", "a\x00b", "江%岸", "((("])
