@@ -64,8 +64,8 @@ class Line:
         self._future, self._result = future, None
         self._timer = self._loop.call_later(SECONDS_MAX, self._fail, OperationalError("the store is silent"))
         try:
-            # Its own: what it takes a value for, it takes the next for, too. Of the connection: without one libpq escapes
-            # bytes for a literal, and a quote among those of a key arrives as two.
+            # Its own: what it takes a value for, it takes the next for, too. Of the connection: without one libpq
+            # escapes bytes for a literal, and a quote among those of a key arrives as two.
             dumping = Transformer(self._conn)
             parameters = dumping.dump_sequence(values, [PyFormat.TEXT] * len(values))
             key = (query, tuple(dumping.types or ()))
