@@ -31,6 +31,8 @@ SCHEMA_DEPTH_MAX: Final = 64  # JSON levels; 32 levels of Avro types are at most
 _VARINT_BYTES_MAX: Final = 10
 _RAW_DEFLATE: Final = -15
 _MIB: Final = 1024 * 1024
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ def sm3_hex(content: bytes | memoryview) -> str:
 
 def uuid7(now: datetime, random: Callable[[int], bytes] = secrets.token_bytes) -> str:
     """A UUID of version 7 (RFC 9562): its time is ``now`` in ms, the rest ``random(10)``."""
-    milliseconds = (now.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    milliseconds = (now - _EPOCH) // _MILLISECOND
     value = bytearray(milliseconds.to_bytes(6, "big") + random(10))
     value[6] = value[6] & 0x0F | 0x70
     value[8] = value[8] & 0x3F | 0x80

@@ -45,7 +45,6 @@ from hub.api.invalid import invalid_of
 from hub.api.openapi import describe
 from hub.api.parameters import own_parameters
 from hub.api.problems import headers_of, language_of, problem_of, respond
-from hub.api.short_cut import ShortCut
 from hub.observations import StoreLost, observe
 from schemas.errors import HubError
 
@@ -66,7 +65,6 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.parts = parts
     app.state.bodies = Bodies()
     app.add_middleware(BodyLimit, reads_itself=exchange.reads_itself)
-    app.add_middleware(ShortCut, parts=parts)
     app.add_middleware(Boundary)  # the outermost
     # receipts first: its path is also a dataset's shape
     for resource in (

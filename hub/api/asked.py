@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
+from starlette.types import Scope
 
 from catalog.decision import Asked
 from hub.release.errors import QueryWrong
@@ -76,9 +77,9 @@ def pairs_of(request: Request, allowed: frozenset[str] | None = None) -> list[tu
     return pairs
 
 
-def reference_of(request: Request) -> str:
+def reference_of(scope: Scope) -> str:
     """The record's reference as it stood in the address: a comma parts a key only where it was not encoded."""
-    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
     return raw.partition(b"/records/")[2].decode("ascii", "replace")
 
 

@@ -36,27 +36,33 @@ class Boundary:
 
         async def send_with_headers(message: Message) -> None:
             nonlocal begun
-            if message["type"] == "http.response.start":
-                begun = True
-                given = list(message.get("headers", []))
-                names = {name.lower() for name, _ in given}
-                message["headers"] = [*given, *(one for one in _HEADERS if one[0] not in names)]
-            await send(message)
+            begun = begun or message["type"] == "http.response.start"
+            await send(with_headers(message))
 
         try:
-            if _headers_bytes(scope) > HEADERS_BYTES_MAX:
+            if headers_bytes(scope) > HEADERS_BYTES_MAX:
                 await _refuse(HeadersTooLarge(HEADERS_BYTES_MAX), scope, receive, send_with_headers)
                 return
             await self._app(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001 - the last net
-            failure = _observe(scope, error)
+            failure = observe_unforeseen(scope, error)
             if begun:
                 raise ConnectionAbortedError(failure) from None  # the server closes the connection
             await _refuse(InternalError(failure), scope, receive, send_with_headers)
 
 
-def _headers_bytes(scope: Scope) -> int:
-    return sum(len(name) + len(value) for name, value in scope["headers"])
+def with_headers(message: Message) -> Message:
+    """The beginning of an answer with the headers every answer has."""
+    if message["type"] == "http.response.start":
+        given = message.get("headers", [])
+        names = [name for name, _ in given]
+        message["headers"] = [*given, *(one for one in _HEADERS if one[0] not in names)]
+    return message
+
+
+def headers_bytes(scope: Scope) -> int:
+    """Of a request's head."""
+    return sum([len(name) + len(value) for name, value in scope["headers"]])
 
 
 async def _refuse(error: HubError, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,7 +70,8 @@ async def _refuse(error: HubError, scope: Scope, receive: Receive, send: Send) -
     await respond(problem_of(error, language), language)(scope, receive, send)
 
 
-def _observe(scope: Scope, error: Exception) -> str:
+def observe_unforeseen(scope: Scope, error: Exception) -> str:
+    """Tell of an error nobody foresaw; the id it is told under."""
     failure = str(uuid.uuid4())
     route = getattr(scope.get("route"), "path", "")  # the template, never the path: that may name a record
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES_MAX:]

@@ -196,7 +196,7 @@ def read_record(
     """By its reference: the key where that may stand in an address, else an opaque text of this caller's own."""
     pairs = pairs_of(request, RECORD_PARAMETERS)
     ask = ask_of(request, dataset, wanted_from_address(pairs), pairs, single=True)
-    return response_of(parts.release.record(caller, ask, reference_of(request), parts.clock()))
+    return response_of(parts.release.record(caller, ask, reference_of(request.scope), parts.clock()))
 
 
 @router.get(

@@ -4,12 +4,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from hub.api.app import THREADS, create_app
 from hub.api.dependencies import Parts
 from hub.api.identity import identity_of
 from hub.api.protocol import BoundedProtocol
 from hub.api.release import opened_release
+from hub.api.short_cut import ShortCut
 from hub.api.waiting import ReceiptListener, Waiting
 from hub.exchange.door import Door
 from hub.listening import bound_socket, listening_at
@@ -64,11 +66,16 @@ def serve(settings: Settings, tell: Tell) -> None:
             server_of(parts).run(sockets=[listening])
 
 
+def app_of(parts: Parts) -> ASGIApp:
+    """The application, with the short cut before it."""
+    return ShortCut(create_app(parts), parts)
+
+
 def server_of(parts: Parts) -> uvicorn.Server:
     """Uvicorn over the application, quiet: the hub logs what happens itself."""
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(parts),
+            app_of(parts),
             loop="uvloop",
             http=BoundedProtocol,
             ws="none",
@@ -76,6 +83,7 @@ def server_of(parts: Parts) -> uvicorn.Server:
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=False,  # nobody's word counts for where a request comes from
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )

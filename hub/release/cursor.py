@@ -18,6 +18,7 @@ from schemas.national.provider import CryptoProvider
 
 TERM: Final = timedelta(hours=24)
 _VERSION: Final = 1
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,7 @@ class Cursors:
             None if place.instant is None else place.instant.astimezone(UTC).isoformat(),
             place.count,
         ]
-        sealed = self._provider.aead_seal(
-            self._key, json.dumps(content, ensure_ascii=False).encode(), _context(caller, digest)
-        )
+        sealed = self._provider.aead_seal(self._key, _JSON(content).encode(), _context(caller, digest))
         return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
     def open(self, cursor: str, caller: str, digest: str, now: datetime) -> Place:

@@ -45,6 +45,7 @@ FORMATS: Final = (
     Format("parquet", "application/vnd.apache.parquet", "typed"),
     Format("avro", "application/avro", "typed"),
 )
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 ACCEPT_CHARACTERS_MAX: Final = 1_000
 _QUALITY: Final = re.compile(r"\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*", re.IGNORECASE)
 
@@ -107,7 +108,7 @@ def for_spreadsheet(purpose: str | None, chosen: Format) -> bool:
 
 def json_page(records: Sequence[bytes], members: Mapping[str, Any]) -> bytes:
     """A page as JSON; ``members`` stand after the records."""
-    tail = json.dumps(members, ensure_ascii=False, separators=(",", ":"))[1:].encode()
+    tail = _JSON(members)[1:].encode()
     return b'{"records":[' + b",".join(records) + b"]," + tail
 
 
@@ -118,7 +119,7 @@ def ndjson_page(records: Sequence[bytes]) -> bytes:
 
 def geojson_page(features: Sequence[bytes], members: Mapping[str, Any]) -> bytes:
     """RFC 7946, longitude first."""
-    tail = json.dumps(members, ensure_ascii=False, separators=(",", ":"))[1:].encode()
+    tail = _JSON(members)[1:].encode()
     return b'{"type":"FeatureCollection","features":[' + b",".join(features) + b"]," + tail
 
 

@@ -9,11 +9,12 @@ psycopg's asynchronous connections would do, at half the speed: what is needed h
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from psycopg import Connection, Error, OperationalError, errors, pq
+from psycopg.abc import Buffer
 from psycopg.adapt import PyFormat, Transformer
 
 from hub.observations import StoreLost, observe
@@ -22,6 +23,7 @@ from hub.release.select import Statement
 from hub.store.errors import StoreError
 
 STATEMENTS_MAX: Final = 200  # prepared on a line; then it forgets them all
+WRITTEN_MAX: Final = 200  # mappings of parameters that stay
 WAITING_MAX: Final = 2_000
 SECONDS_MAX: Final = 35.0  # beyond the server's own limit of a statement
 PAUSE_SECONDS: Final = 0.5
@@ -41,6 +43,16 @@ class Result(Protocol):
         ...
 
 
+_Sent = tuple[Buffer | None, int]  # a value as libpq takes it, and the oid of its type
+
+
+class _Written(NamedTuple):
+    """Parameters that stay, and what is sent of them."""
+
+    mapping: Mapping[str, Any]
+    sent: Mapping[str, _Sent]
+
+
 class Line:
     """One connection on the loop. ``done`` is called with the line when it is free again, or closed."""
 
@@ -50,6 +62,7 @@ class Line:
         self._loop = loop
         self._done = done
         self._prepared: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
+        self._written: dict[int, _Written] = {}
         self._future: asyncio.Future[Any] | None = None
         self._next: Callable[[], None] | None = None
         self._result: Any = None
@@ -59,16 +72,14 @@ class Line:
         self._socket = self._pgconn.socket
         loop.add_reader(self._socket, self._readable)
 
-    def run(self, query: bytes, values: Sequence[Any], future: "asyncio.Future[Any]") -> None:
+    def run(self, statement: Statement, future: "asyncio.Future[Any]") -> None:
         """Send a statement; its result, or error, is the future's."""
         self._future, self._result = future, None
         self._timer = self._loop.call_later(SECONDS_MAX, self._fail, OperationalError("the store is silent"))
         try:
-            # Its own: what it takes a value for, it takes the next for, too. Of the connection: without one libpq
-            # escapes bytes for a literal, and a quote among those of a key arrives as two.
-            dumping = Transformer(self._conn)
-            parameters = dumping.dump_sequence(values, [PyFormat.TEXT] * len(values))
-            key = (query, tuple(dumping.types or ()))
+            query, names = positional(statement.text)
+            parameters, types = self._sent(statement, names)
+            key = (query, types)
             name = self._prepared.get(key)
             if name is not None:
                 self._execute(name, parameters)
@@ -81,6 +92,30 @@ class Line:
         except Error as error:
             self._fail(error)
 
+    def _sent(self, statement: Statement, names: Sequence[str]) -> tuple[list[Buffer | None], tuple[int, ...]]:
+        """Values as they are sent, with their types; what stays is written once."""
+        stays = self._stays(statement.stays) if statement.stays else {}
+        changing = [name for name in names if name not in stays]
+        fresh = self._dumped(changing, statement.parameters) if changing else {}
+        sent = [stays.get(name) or fresh[name] for name in names]
+        return [value for value, _ in sent], tuple(of for _, of in sent)
+
+    def _stays(self, mapping: Mapping[str, Any]) -> Mapping[str, "_Sent"]:
+        # By its identity: the mapping is kept with what was made of it, so no other can take its number.
+        found = self._written.get(id(mapping))
+        if found is None:
+            if len(self._written) >= WRITTEN_MAX:
+                self._written.clear()
+            found = self._written[id(mapping)] = _Written(mapping, self._dumped(list(mapping), mapping))
+        return found.sent
+
+    def _dumped(self, names: Sequence[str], values: Mapping[str, Any]) -> dict[str, "_Sent"]:
+        # Its own: what it takes a value for, it takes the next for, too. Of the connection: without one libpq escapes
+        # bytes for a literal, and a quote among those of a key arrives as two.
+        dumping = Transformer(self._conn)
+        buffers = dumping.dump_sequence([values[name] for name in names], [PyFormat.TEXT] * len(names))
+        return dict(zip(names, zip(buffers, dumping.types or (), strict=True), strict=True))
+
     def close(self) -> None:
         """Let go of the connection, whatever it is in the middle of."""
         if not self.closed:
@@ -89,12 +124,12 @@ class Line:
             self._loop.remove_writer(self._socket)
             self._conn.close()
 
-    def _forget(self, key: tuple[bytes, tuple[int, ...]], parameters: Sequence[Any]) -> None:
+    def _forget(self, key: tuple[bytes, tuple[int, ...]], parameters: Sequence[Buffer | None]) -> None:
         self._prepared.clear()
         self._next = lambda: self._prepare(key, parameters)
         self._pgconn.send_query(b"DEALLOCATE ALL")
 
-    def _prepare(self, key: tuple[bytes, tuple[int, ...]], parameters: Sequence[Any]) -> None:
+    def _prepare(self, key: tuple[bytes, tuple[int, ...]], parameters: Sequence[Buffer | None]) -> None:
         name = f"s{len(self._prepared)}".encode()
 
         def prepared() -> None:
@@ -104,7 +139,7 @@ class Line:
         self._next = prepared
         self._pgconn.send_prepare(name, key[0], param_types=key[1] or None)
 
-    def _execute(self, name: bytes, parameters: Sequence[Any]) -> None:
+    def _execute(self, name: bytes, parameters: Sequence[Buffer | None]) -> None:
         self._pgconn.send_query_prepared(name, parameters or None)
         self._flush()
 
@@ -176,7 +211,7 @@ class Lines:
         self._count = count
         self._free: list[Line] = []
         self._open: set[Line] = set()
-        self._waiting: deque[tuple[bytes, Sequence[Any], asyncio.Future[Any]]] = deque()
+        self._waiting: deque[tuple[Statement, asyncio.Future[Any]]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._connecting: set[asyncio.Task[None]] = set()
@@ -195,7 +230,7 @@ class Lines:
         for line in list(self._open):
             line.close()
         while self._waiting:
-            future = self._waiting.popleft()[2]
+            future = self._waiting.popleft()[1]
             if not future.done():
                 future.set_exception(OperationalError("the hub stops"))
 
@@ -212,13 +247,11 @@ class Lines:
         """
         if self._loop is None or self._closed or len(self._waiting) >= WAITING_MAX:
             raise OperationalError("no line to the store")
-        query, names = positional(statement.text)
-        values = [statement.parameters[name] for name in names]
         future: asyncio.Future[Any] = self._loop.create_future()
         if self._free:
-            self._free.pop().run(query, values, future)
+            self._free.pop().run(statement, future)
         else:
-            self._waiting.append((query, values, future))
+            self._waiting.append((statement, future))
         return future
 
     def _add(self, conn: Connection) -> None:
@@ -234,9 +267,9 @@ class Lines:
             self._replace()
             return
         while self._waiting:
-            query, values, future = self._waiting.popleft()
+            statement, future = self._waiting.popleft()
             if not future.done():
-                line.run(query, values, future)
+                line.run(statement, future)
                 return
         self._free.append(line)
 
@@ -245,7 +278,7 @@ class Lines:
             return
         if not self._open:  # nobody can serve those who wait
             while self._waiting:
-                future = self._waiting.popleft()[2]
+                future = self._waiting.popleft()[1]
                 if not future.done():
                     future.set_exception(OperationalError("the store does not answer"))
         task = self._loop.create_task(self._reconnect())

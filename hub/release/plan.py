@@ -153,8 +153,6 @@ class Planner:
         count: int | None,
     ) -> Plan:
         form, limit = ask.format.form, 1 if ask.single else ask.wanted.limit
-        if form == "feature" and geometry_of(_types(compiled)) is None:
-            raise FormatNotOffered(offered=offered([one for one in FORMATS if one.form != "feature"]))
         statement = _statement(decided, compiled, form, limit, after, at)
         return Plan(caller, decided, compiled, statement, form, limit, at, count, now, after is None)
 
@@ -189,16 +187,16 @@ def _statement(
     query = compiled.query
     if after is not None or at is not None:
         return compiled.page(_body(decided, compiled, form), limit, after=after, at=at)
-    key = (form, query.fields, query.order, query.box is None, shape_of(query.condition))
+    key = (form, limit, query.fields, query.order, query.box is None, shape_of(query.condition))
     values = list(values_of(query.condition))
     written = decided.memory.get(key)
     if written is not None:
-        changing = dict(zip(written.own, values, strict=True)) | compiled.sides() | {"limit": limit + 1}
-        return Statement(written.text, {**written.stays, **changing})
+        changing = dict(zip(written.own, values, strict=True)) | compiled.sides()
+        return Statement(written.text, {**written.stays, **changing}, written.stays)
     statement = compiled.page(_body(decided, compiled, form), limit)
     own = tuple(name for name in statement.parameters if _OWN.fullmatch(name))[-len(values) :] if values else ()
     if [statement.parameters[name] for name in own] == values:
-        leaves_out = {*own, *compiled.sides(), "limit"}
+        leaves_out = {*own, *compiled.sides()}
         stays = {name: value for name, value in statement.parameters.items() if name not in leaves_out}
         _remember(decided, key, _Written(statement.text, stays, own))
     return statement
@@ -208,7 +206,11 @@ def _body(decided: Decided, compiled: Compiled, form: str) -> Body:
     """The body of these fields under this decision, written out once."""
     key = (compiled.query.fields, form)
     found = decided.memory.get(key)
-    return found if found is not None else _remember(decided, key, body_of(compiled, form).rendered())
+    if found is not None:
+        return found
+    if form == "feature" and geometry_of(_types(compiled)) is None:
+        raise FormatNotOffered(offered=offered([one for one in FORMATS if one.form != "feature"]))
+    return _remember(decided, key, body_of(compiled, form).rendered())
 
 
 def _remember(decided: Decided, key: Hashable, made: Made) -> Made:

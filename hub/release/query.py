@@ -114,6 +114,11 @@ class Query:
         """Of what a cursor must agree with: dataset, condition, box and order."""
         return hashlib.new("sm3", encoded([self.dataset, self.to_json() | {"fields": None}])).hexdigest()
 
+    @cached_property
+    def text(self) -> str:
+        """``to_json`` as text."""
+        return _ENCODER.encode(self.to_json())
+
     def to_json(self) -> dict[str, Any]:
         """For the trail."""
         return {

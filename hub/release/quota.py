@@ -130,6 +130,8 @@ def seconds_left(now: datetime) -> int:
 
 def rate_headers(quota: Quota, used: Amounts, now: datetime) -> list[tuple[str, str]]:
     """RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10); none where nothing is limited."""
+    if quota == UNLIMITED:
+        return []
     named: Sequence[tuple[str, int, int | None]] = list(zip(_LIMITS, used, limits(quota), strict=True))
     limited = [(name, amount, limit) for name, amount, limit in named if limit is not None]
     if not limited:

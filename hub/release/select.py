@@ -20,13 +20,15 @@ from hub.release.query import Box, Order, Query
 from hub.release.reference import ReferenceKeys
 from schemas.contract import FieldType
 
-# One row of the epoch beside the page's, in the page's order: nested loops keep it. An empty page is one row of NULLs.
+# The epoch beside the page's rows, in the page's order: nested loops keep it. An empty page is one row of NULLs.
 _PAGE: Final = sql.SQL(
-    "SELECT e.epoch, p.* FROM policy_epoch e LEFT JOIN LATERAL (SELECT {body}, {place} FROM {source}{order}) p ON true"
+    "SELECT e.epoch, p.* FROM (SELECT (SELECT epoch FROM policy_epoch) AS epoch) e"
+    " LEFT JOIN LATERAL (SELECT {body}, {place} FROM {source}{order}) p ON true"
 )
 _COUNT: Final = sql.SQL("SELECT count(*) FROM {source}")
 _EXPLAIN: Final = sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {source}")
-_ORDER: Final = sql.SQL(" ORDER BY {order} LIMIT %(limit)s")
+# No parameter: of a page of unknown length the planner makes a new plan each time it is asked for.
+_ORDER: Final = sql.SQL(" ORDER BY {order} LIMIT {limit}")
 _TOUCHES: Final = sql.SQL(
     "ST_Intersects({column}, ST_MakeEnvelope(%(west)s::float8, %(south)s::float8, %(east)s::float8, %(north)s::float8,"
     " 4490))"
@@ -35,10 +37,17 @@ _TOUCHES: Final = sql.SQL(
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement with named placeholders, and its values."""
+    """A statement with named placeholders, and its values.
+
+    Args:
+        text: of the statement.
+        parameters: by name.
+        stays: those among them that are this very mapping each time the text is run again; None where none are.
+    """
 
     text: str
     parameters: Mapping[str, Any]
+    stays: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +88,16 @@ class Compiled:
         conditions = self._conditions(parameters)
         if after is not None:
             conditions = sql.SQL("{} AND {}").format(conditions, self._beyond(after, parameters))
-        order = _ORDER.format(order=sql.SQL(", ").join(self._order(one) for one in self.query.order))
+        order = _ORDER.format(
+            order=sql.SQL(", ").join(self._order(one) for one in self.query.order), limit=sql.Literal(limit + 1)
+        )
         text = _PAGE.format(
             body=body.expression,
             place=sql.SQL(", ").join(_text(one.field) for one in self.query.order),
             source=self._source(conditions, order, at),
             order=order,
         ).as_string(None)
-        return Statement(text, parameters.values | dict(body.parameters) | self._values(at) | {"limit": limit + 1})
+        return Statement(text, parameters.values | dict(body.parameters) | self._values(at))
 
     def count(self, *, exact: bool, at: datetime | None = None) -> Statement:
         """How many records match in all, exactly, or as EXPLAIN tells the planner's estimate."""

@@ -1,9 +1,10 @@
 """Rows of the trail: beside each leaf of a release or refusal, what it held. Nothing commits."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Final, LiteralString
 from uuid import UUID
 
@@ -19,7 +20,7 @@ _TRAILS: Final = (
     " query, first_place, last_place, rows) SELECT leaf, dataset, caller, organization, allowed, decision, at, instant,"
     " query, first_place, last_place, rows FROM json_populate_recordset(NULL::release_trail, %(trails)s::json))"
 )
-_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+SAME_MAX: Final = 2_000  # callers whose trails' common part is remembered
 # Before a statement without WITH of its own, and before one with.
 _WITH_TRAILS: Final[Mapping[bool, LiteralString]] = {False: _TRAILS + " ", True: _TRAILS + ", "}
 
@@ -69,27 +70,33 @@ def insertion(recorded: Sequence[Recorded], trails: Sequence[Trail | None]) -> t
     found = [(one.id, trail) for one, trail in zip(recorded, trails, strict=True) if trail is not None]
     if not found:
         return statement, parameters
-    parameters["trails"] = _JSON([_members(leaf, trail) for leaf, trail in found])
+    parameters["trails"] = f"[{','.join([_text(leaf, trail) for leaf, trail in found])}]"
     return _WITH_TRAILS[statement.startswith("WITH ")] + statement.removeprefix("WITH "), parameters
 
 
-def _members(leaf: str, trail: Trail) -> dict[str, object]:
+def _text(leaf: str, trail: Trail) -> str:
+    """A row as JSON, written out because every answer waits for it."""
     at = trail.at.isoformat()
-    instant = None if trail.instant is None else at if trail.instant is trail.at else trail.instant.isoformat()
-    return {
-        "leaf": leaf,
-        "dataset": trail.dataset,
-        "caller": trail.caller,
-        "organization": trail.organization,
-        "allowed": trail.allowed,
-        "decision": "\\x" + trail.decision.hex(),
-        "at": at,
-        "instant": instant,
-        "query": trail.query,
-        "first_place": trail.first_place,
-        "last_place": trail.last_place,
-        "rows": trail.rows,
-    }
+    instant = trail.instant
+    moment = "null" if instant is None else f'"{at if instant is trail.at else instant.isoformat()}"'
+    return (
+        f"{_same(trail.dataset, trail.caller, trail.organization, trail.allowed, trail.decision)}"
+        f'"leaf":"{leaf}","at":"{at}","instant":{moment},"query":{_quoted(trail.query)},'
+        f'"first_place":{_quoted(trail.first_place)},"last_place":{_quoted(trail.last_place)},"rows":{trail.rows}}}'
+    )
+
+
+@lru_cache(SAME_MAX)
+def _same(dataset: str, caller: str, organization: str | None, allowed: bool, decision: bytes) -> str:
+    """What the trails of one caller's reading have in common."""
+    return (
+        f'{{"dataset":{_quoted(dataset)},"caller":{_quoted(caller)},"organization":{_quoted(organization)},'
+        f'"allowed":{"true" if allowed else "false"},"decision":"\\\\x{decision.hex()}",'
+    )
+
+
+def _quoted(text: str | None) -> str:
+    return "null" if text is None else encode_basestring(text)
 
 
 def find_trail(conn: Connection, leaf: str) -> Trail | None:

@@ -3,18 +3,15 @@
 import json
 import socket
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from urllib.parse import quote
 
 import httpx
 import pytest
-from psycopg import sql
-from release_maker import MASKED, PLACE, PURPOSE, RESIDENT, give, places, prepare, residents, take
-from running_door import RunningDoor, running
+from records_door import records_door
+from release_maker import PLACE, PURPOSE, RESIDENT
+from running_door import RunningDoor
 
-from catalog.grant import Quota
-from hub.identity.organization_tokens import issue
-from hub.store.cluster import ROLE, Cluster
+from hub.store.cluster import Cluster
 from hub.store.connect import connect
 
 RECORDS, QUERY = f"/v1/datasets/{RESIDENT}/records", f"/v1/datasets/{RESIDENT}/query"
@@ -22,26 +19,8 @@ RECORDS, QUERY = f"/v1/datasets/{RESIDENT}/records", f"/v1/datasets/{RESIDENT}/q
 
 @pytest.fixture(scope="module")
 def door(cluster: Cluster, migrated_template: str) -> Iterator[RunningDoor]:
-    """A door over two datasets in force; ren-she has a grant for one of them."""
-    with connect(cluster.superuser_url(), "tests", autocommit=True) as admin:
-        clone = sql.SQL("CREATE DATABASE records_door OWNER {} TEMPLATE {} STRATEGY file_copy")
-        admin.execute(clone.format(sql.Identifier(ROLE), sql.Identifier(migrated_template)))
-        with running(cluster.url("records_door")) as started:
-            populate(started)
-            yield started
-        admin.execute("DROP DATABASE records_door WITH (FORCE)")
-
-
-def populate(door: RunningDoor) -> None:
-    now = datetime.now(UTC)
-    with connect(door.database_url, "test", autocommit=True) as conn:
-        prepare(conn, RESIDENT, PLACE)
-        for organization in ("ren-she", "min-zheng"):
-            door.tokens[organization] = issue(conn, organization, now).token
-        take(conn, RESIDENT, residents(30))
-        take(conn, PLACE, places(30))
-        rows = {"field": "division_code", "prefix": "4201"}
-        give(conn, MASKED, now, "organization:ren-she", RESIDENT, rows, Quota(requests=100_000))
+    with records_door(cluster, migrated_template, "records_door") as started:
+        yield started
 
 
 @pytest.fixture
