@@ -17,7 +17,7 @@ from hub.api.asked import (
 )
 from hub.api.body import JSON, length_of, read_body
 from hub.api.dependencies import AnyCallerOf, CallerOf, LanguageOf, PartsOf
-from hub.api.errors import MediaTypeWrong
+from hub.api.errors import AddressUnknown, MediaTypeWrong
 from hub.api.openapi import header, problems
 from hub.api.parameters import OPAQUE_ID
 from hub.release.errors import QueryWrong
@@ -189,11 +189,13 @@ def query_records(
 def read_record(
     request: Request,
     dataset: DatasetPath,
-    reference: Annotated[str, Path(description="The record's `_ref`.")],  # noqa: ARG001 - read as it stood in the address
+    reference: Annotated[str, Path(description="The record's `_ref`.")],
     caller: AnyCallerOf,
     parts: PartsOf,
 ) -> Response:
-    """By its reference: the key where that may stand in an address, else an opaque text of this caller's own."""
+    """By its reference: the key where that may stand in an address, else an opaque text that is the holder's own."""
+    if not reference:  # nor is it another spelling of the page's address
+        raise AddressUnknown
     pairs = pairs_of(request, RECORD_PARAMETERS)
     ask = ask_of(request, dataset, wanted_from_address(pairs), pairs, single=True)
     return response_of(parts.release.record(caller, ask, reference_of(request.scope), parts.clock()))

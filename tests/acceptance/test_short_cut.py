@@ -11,6 +11,7 @@ from release_maker import PLACE, PURPOSE, RESIDENT
 from running_door import RunningDoor
 
 from hub.api.short_cut import ShortCut
+from hub.release.select import Compiled
 from hub.store.cluster import Cluster
 
 # What differs between two answers of one way, too: when, under which leaf, the seal, and what is left of a quota.
@@ -74,3 +75,19 @@ def test_the_route_answers_as_the_short_cut(client: httpx.Client, address: str, 
         monkeypatch.setattr(ShortCut, "_answered", watched)
         unchanged = client.get(address, headers={"if-none-match": etag})
         assert (unchanged.status_code, unchanged.content, took) == (304, b"", [True, True])
+
+
+def test_the_estimate_of_a_whole_dataset_is_asked_for_once_in_a_while(
+    door: RunningDoor, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[object] = []
+    count = Compiled.count
+    monkeypatch.setattr(Compiled, "count", lambda *given, **named: asked.append(given) or count(*given, **named))
+    with door.client("ren-she", **{"hub-purpose": quote(PURPOSE)}) as asking:
+        told = [asking.get(f"{RESIDENTS}?limit=1").json()["count"] for _ in range(8)]
+        assert len({one["value"] for one in told}) == 1
+        assert len(asked) <= 4  # the route's own, where something was new, and one on the short cut
+        seen = len(asked)
+        for _ in range(4):
+            asking.get(f"{RESIDENTS}?limit=1&sex=1")
+    assert len(asked) == seen + 4  # of a part it is asked for each time
