@@ -16,6 +16,7 @@ from catalog.aggregate_store import AggregateRelease, Form, find_published, list
 from hub.acts.aggregates import closed_by
 from hub.api.dependencies import AnyCallerOf, PartsOf
 from hub.api.openapi import header, problems
+from hub.api.parameters import own_parameters
 from schemas.batch import sm3_hex
 
 _MEDIA_TYPES: dict[Form, str] = {
@@ -30,13 +31,15 @@ IfNoneMatch = Annotated[str | None, Header(max_length=1_000)]
 
 
 def no_predicates(request: Request) -> None:
-    """Refuse every parameter but the form of the answer."""
+    """Refuse every parameter but the form of the answer, in words of their own: it may be meant as a condition."""
     other = next((name for name in request.query_params if name != "format"), None)
     if other is not None:
         raise PredicateRefused(parameter=other[:50])
 
 
-router = APIRouter(prefix="/v1/statistics", tags=["statistics"], dependencies=[Depends(no_predicates)])
+router = APIRouter(
+    prefix="/v1/statistics", tags=["statistics"], dependencies=[Depends(no_predicates), Depends(own_parameters)]
+)
 
 
 class Title(BaseModel):
