@@ -21,6 +21,7 @@ from schemas.hygiene import unclean_text
 from schemas.identifier_checks import citizen_id_agreement, citizen_id_failures, credit_code_failures
 from schemas.reasons import Parameter, Reason
 from schemas.text_bytes import joined_bytes
+from schemas.textform import KEY_BYTES_MAX
 
 SHANGHAI = timedelta(hours=8)  # records' dates are local; China has one zone and no summer time
 _VILLAGE_DIGITS, _TOWN_DIGITS = 12, 9
@@ -47,7 +48,7 @@ def check_frame(contract: Contract, frame: pl.DataFrame, *, now: datetime) -> li
         frame: records.
         now: aware time that "today" and "the future" are taken from.
     """
-    violations: list[Violation] = []
+    violations = key_length_violations(contract, frame)
     for field in contract.fields:
         if field.name not in frame.columns:
             continue
@@ -61,6 +62,25 @@ def check_frame(contract: Contract, frame: pl.DataFrame, *, now: datetime) -> li
         for code, params, failed in _RECORD[check.kind](check, frame):
             violations.append(Violation(Reason(code, _blamed(check, code), params), "reject", failed))
     return [violation for violation in violations if violation.failed.any()]
+
+
+def key_length_violations(contract: Contract, frame: pl.DataFrame) -> list[Violation]:
+    """Records whose key, or a key they refer to, is longer than any index of the store can hold.
+
+    Args:
+        contract: whose key and references are looked at.
+        frame: records; of references those are looked at whose fields are all there.
+    """
+    violations: list[Violation] = []
+    for names in (contract.key, *(reference.fields for reference in contract.references)):
+        texts = [name for name in names if name in frame.columns and frame.schema[name] == pl.String]
+        if not texts:
+            continue
+        length = frame.select(pl.sum_horizontal(pl.col(name).str.len_bytes() for name in texts)).to_series()
+        failed = _mask(length > KEY_BYTES_MAX)
+        if failed.any():
+            violations.append(Violation(Reason("key_too_long", names[0], {"max": KEY_BYTES_MAX}), "reject", failed))
+    return violations
 
 
 def reasons_by_row(violations: Sequence[Violation]) -> dict[int, list[Reason]]:

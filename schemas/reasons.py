@@ -102,6 +102,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "版本时间比现在晚 60 秒以上,请核对来源系统的时钟。",
         "the version lies more than 60 seconds ahead; look at the source system's clock.",
     ),
+    "key_too_long": (
+        "主键(或所引用记录的主键)的文字按 UTF-8 合计超过 {max} 字节。",
+        "the texts of the key, or of the key that is referred to, are longer than {max} bytes of UTF-8 together.",
+    ),
     "conflict": (
         "同一主键、同一版本的另一条记录内容不同,已保留另一条。请以更高的版本重新报送正确的内容。",
         (

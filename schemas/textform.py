@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 KEY_SEPARATOR = "\x1f"  # cannot stand in a value: control characters are rejected
 
@@ -39,6 +39,9 @@ _WRITERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], str]], ...] = (
     ((bytes, bytearray, memoryview), lambda value: bytes(value).hex()),
     (Sequence, _array),
 )
+
+
+KEY_BYTES_MAX: Final = 1_000  # indexes take 2,704 bytes of a row at most, and an entry holds more than the key
 
 
 def key_text(values: Sequence[object]) -> str | None:

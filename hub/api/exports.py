@@ -118,7 +118,6 @@ def export_dataset(
         "hub-decision": export.row.id,
         "hub-instant": instant_text(export.row.instant),
         "hub-terms": export.row.terms,
-        "link": f'</v1/exports/{export.row.id}>; rel="describedby"',
         "content-disposition": f'attachment; filename="{dataset}.{suffix}"',
         "vary": "accept, authorization, hub-purpose, hub-grant",
     }

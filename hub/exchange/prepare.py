@@ -12,13 +12,13 @@ from hub.exchange.copy_text import copy_text
 from hub.exchange.duplicates import settle_duplicates
 from hub.exchange.prepared import Prepared, Rejected
 from schemas.batch import Limits, verify, walk
-from schemas.checks import Violation, check_frame, reasons_by_row
+from schemas.checks import Violation, check_frame, key_length_violations, reasons_by_row
 from schemas.contract import Contract
 from schemas.envelope import Envelope
 from schemas.errors import AllOrNothing
 from schemas.frame import decode
 from schemas.reasons import Reason
-from schemas.textform import key_text, record_digest, text_of
+from schemas.textform import KEY_BYTES_MAX, key_text, record_digest, text_of
 
 VERSION_AHEAD_MAX = timedelta(seconds=60)  # DESIGN.md: a version more than 60 s ahead is refused
 _MICROSECOND = timedelta(microseconds=1)
@@ -48,6 +48,7 @@ def prepare(contract: Contract, envelope: Envelope, container: bytes, now: datet
     if envelope.operation == "upsert":
         violations += check_frame(contract, frame, now=now)
     else:
+        violations += key_length_violations(contract, frame)
         violations += _missing(frame, [*contract.key, *([contract.version_field] if contract.version_field else [])])
     versioned = _with_version(contract, frame, envelope)
     violations += _too_far_ahead(contract, versioned, now)
@@ -147,6 +148,12 @@ def _key_texts(contract: Contract, frame: pl.DataFrame) -> list[str]:
     return [str(key_text(row)) for row in frame.select(contract.key).iter_rows()]
 
 
+def _kept_key(values: Sequence[object]) -> str | None:
+    """None for one that no index of the quarantine could hold; no record that is taken will ever have it."""
+    text = key_text(values)
+    return text if text is None or len(text.encode()) <= 2 * KEY_BYTES_MAX else None
+
+
 def _rejected(
     contract: Contract, frame: pl.DataFrame, text: pl.DataFrame | None, reasons: dict[int, list[Reason]]
 ) -> list[Rejected]:
@@ -165,7 +172,7 @@ def _rejected(
             Rejected(
                 position=position,
                 record=record,
-                key=key_text([row[name] for name in contract.key]),
+                key=_kept_key([row[name] for name in contract.key]),
                 version=row["_version"],
                 row=row["_row"] or 0,
                 digest=record_digest(record),

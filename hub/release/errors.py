@@ -129,14 +129,16 @@ class QuotaUsedUp(ReleaseError):
 
 @dataclass(eq=False)
 class IndexRefused(ReleaseError):
-    """A field that is not there, or whose values have no order."""
+    """A field that is not there, or whose values have no order or are too long."""
 
     dataset: str
     field: str
 
     code: ClassVar[str] = "index_refused"
-    zh: ClassVar[str] = "数据资源 {dataset} 没有可建索引的数据项 {field};空间数据项自带索引,二进制和数组不能建索引。"
+    zh: ClassVar[str] = (
+        "数据资源 {dataset} 没有可建索引的数据项 {field};空间数据项自带索引,二进制、数组和过长的文字不能建索引。"
+    )
     en: ClassVar[str] = (
-        "dataset {dataset} has no field {field} that can be indexed; a geometry has its index already, bytes and "
-        "arrays cannot have one."
+        "dataset {dataset} has no field {field} that can be indexed; a geometry has its index already, bytes, "
+        "arrays and very long texts cannot have one."
     )

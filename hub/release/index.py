@@ -8,6 +8,7 @@ equality, one-of and prefix; on others order and intervals, too. A geometry has 
 from typing import Final
 
 from psycopg import Connection, sql
+from psycopg.errors import ProgramLimitExceeded
 
 from catalog.condition_json import sortable
 from catalog.errors import DatasetUnknown
@@ -34,7 +35,8 @@ def add_index(conn: Connection, dataset: str, field: str) -> bool:
 
     Raises:
         DatasetUnknown: no such dataset.
-        IndexRefused: no such field, or one whose values have no order.
+        IndexRefused: no such field, or one whose values have no order, or are longer than an index can hold. A longer
+            value that comes later is refused as a record (``store_refused``).
     """
     found = find_dataset(conn, dataset)
     if found is None:
@@ -44,7 +46,7 @@ def add_index(conn: Connection, dataset: str, field: str) -> bool:
         raise IndexRefused(dataset=dataset, field=field[:NAME_BYTES_MAX])
     name = f"{table_name(dataset)}_{field}_by"[-NAME_BYTES_MAX:]
     if conn.execute(_LEFT_UNFINISHED, [name]).fetchone():
-        conn.execute(sql.SQL("DROP INDEX CONCURRENTLY data.{}").format(sql.Identifier(name)))
+        conn.execute(_drop(name))
     if conn.execute("SELECT to_regclass(%s)", [f'data."{name}"']).fetchone() != (None,):
         return False
     is_text = contract.field(field).type.kind == "string"
@@ -52,11 +54,19 @@ def add_index(conn: Connection, dataset: str, field: str) -> bool:
         sql.SQL("{} text_pattern_ops" if is_text else "{}").format(sql.Identifier(field)),
     ]
     columns += [sql.Identifier(key) for key in contract.key if key != field]
-    conn.execute(
-        _CREATE.format(
-            name=sql.Identifier(name),
-            table=sql.Identifier(table_name(dataset)),
-            columns=sql.SQL(", ").join(columns),
+    try:
+        conn.execute(
+            _CREATE.format(
+                name=sql.Identifier(name),
+                table=sql.Identifier(table_name(dataset)),
+                columns=sql.SQL(", ").join(columns),
+            )
         )
-    )
+    except ProgramLimitExceeded as error:  # what was begun would refuse records, and serve nobody
+        conn.execute(_drop(name))
+        raise IndexRefused(dataset=dataset, field=field) from error
     return True
+
+
+def _drop(name: str) -> sql.Composed:
+    return sql.SQL("DROP INDEX CONCURRENTLY data.{}").format(sql.Identifier(name))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import psycopg
 import pytest
-from contract_maker import simple_contract_source
+from contract_maker import long_text, simple_contract_source
 from exchange_maker import ERASURE_KEYS
 
 from hub.exchange.apply.batch import Applied, Apply, Work
@@ -300,6 +300,48 @@ def test_a_value_the_database_refuses_costs_that_record_alone(sender: Sender) ->
     sender.conn.commit()
     tally = only(sender.take(sender.work([row(code, n, 1) for n, code in enumerate("abcde")])))
     assert (tally.accepted_new, tally.rejected) == (4, 1)
+    assert reasons_of(sender.conn) == {"store_refused:": 1}
+
+
+LONG_KEY = long_text(bytes_min=1_001)
+
+
+@pytest.mark.parametrize("operation", ["upsert", "delete"])
+def test_a_key_no_index_can_hold_costs_that_record_alone(sender: Sender, operation: Operation) -> None:
+    sender.take(sender.work([row("a", 1, 1)]))
+    longer = long_text(bytes_min=9_000)
+    rows = [row("a", 2, 2), row(LONG_KEY, 1, 2), row(longer, 1, 2)]
+    tally = only(sender.take(sender.work(rows, operation=operation)))
+    assert (tally.accepted_changed + tally.accepted_deleted, tally.rejected) == (1, 2)
+    assert reasons_of(sender.conn) == {"key_too_long:code": 2}
+    kept = sender.conn.execute("SELECT record ->> 'code', key FROM quarantine ORDER BY position").fetchall()
+    assert kept == [(LONG_KEY, LONG_KEY), (longer, None)]
+
+
+def test_a_key_list_with_a_key_nobody_can_have_closes_as_any_other(sender: Sender) -> None:
+    sender.take(sender.work([row(str(number), 1, 1) for number in range(40)]))
+    listed = [row(str(number), 1, 1) for number in range(39)] + [row(long_text(bytes_min=9_000), 1, 1)]
+    cut_at = datetime.now(UTC) + timedelta(seconds=1)
+    keys = KeyList(1, 40, confirm=False)
+    tally = only(sender.take(sender.work(listed, operation="keys", cut_at=cut_at, keys=keys)))
+    assert tally.closed == 1
+
+
+def test_a_reference_to_a_key_no_index_can_hold_costs_that_record_alone(
+    own_connection: psycopg.Connection, target: Target
+) -> None:
+    child_contract = parse_contract(simple_contract_source(name="child", reference=target.contract.name))
+    child = Sender(own_connection, _register(own_connection, child_contract, "420000.child"))
+    tally = only(child.take(child.work([row("x", 1, 1, note=LONG_KEY), row("y", 1, 1, note="b"), row("z", 1, 1)])))
+    assert (tally.rejected, tally.pending, tally.accepted_new) == (1, 1, 1)
+
+
+def test_a_value_an_index_cannot_hold_costs_that_record_alone(sender: Sender) -> None:
+    sender.conn.execute('CREATE INDEX ON data."420000_simple" (note)')
+    sender.conn.commit()
+    rows = [row("a", 1, 1), row("b", 1, 1, note=long_text(bytes_min=9_000)), row("c", 1, 1)]
+    tally = only(sender.take(sender.work(rows)))
+    assert (tally.accepted_new, tally.rejected) == (2, 1)
     assert reasons_of(sender.conn) == {"store_refused:": 1}
 
 

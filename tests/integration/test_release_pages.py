@@ -12,7 +12,7 @@ from typing import Any
 import fastavro
 import pyarrow.parquet as pq
 import pytest
-from contract_maker import contract_text
+from contract_maker import contract_text, long_text
 from psycopg import Connection
 from release_maker import PLACE, RESIDENT, KeysInMemory, WayOut, places, residents, way_out
 
@@ -237,6 +237,14 @@ def test_a_position_has_its_index_from_the_beginning_and_other_fields_on_demand(
     out.take(PLACE, [one | {"division_code": "420103"} for one in places(10)], version=2)
     found = json.loads(out.get(PUBLIC, PLACE, "division_code=prefix:420103&count=exact", purpose=None).body)
     assert found["count"]["value"] == 10
+
+
+def test_a_text_too_long_for_an_index_leaves_none_behind(out: WayOut):
+    out.take(PLACE, [places(1)[0] | {"division_code": long_text(bytes_min=3_000)}])
+    with pytest.raises(IndexRefused):
+        add_index(out.conn, PLACE, "division_code")
+    left = "SELECT count(*) FROM pg_indexes WHERE tablename = '420000_place' AND indexdef LIKE '%division_code%'"
+    assert out.conn.execute(left).fetchone() == (0,)
 
 
 # Every type in every form --------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Small contracts for tests, as their JSON text."""
 
 import json
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,3 +55,8 @@ def simple_contract_source(*, name: str = "simple", reference: str | None = None
             {"name": "note_names", "fields": ["note"], "dataset": reference, "to_fields": ["code"]}
         ]
     return json.dumps(contract)
+
+
+def long_text(*, bytes_min: int) -> str:
+    """Han characters of three bytes each that no compression makes much shorter."""
+    return "".join(random.Random(1).choices([chr(code) for code in range(0x4E00, 0x9000)], k=-(-bytes_min // 3)))

@@ -13,6 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from psycopg import Connection, DataError, IntegrityError, sql
+from psycopg.errors import ProgramLimitExceeded
 
 from hub.exchange import quarantine
 from hub.exchange.apply import keys, references
@@ -204,7 +205,7 @@ class _Group:
         try:
             with self.conn.transaction():
                 losers = self._stage_and_merge(work, target, receipt, rows, counted)
-        except (DataError, IntegrityError) as error:
+        except (DataError, IntegrityError, ProgramLimitExceeded) as error:
             first, second = split_rows(rows)
             if not second:
                 return [(receipt, refused_row(target, work.prepared.columns, rows, error))]
