@@ -318,11 +318,11 @@ def instant_of(option: str | None) -> datetime | None:
         return None
     try:
         instant = datetime.fromisoformat(option)
-    except ValueError as wrong:
+        return (instant if instant.tzinfo is not None else instant.replace(tzinfo=SHANGHAI)).astimezone(UTC)
+    except (ValueError, OverflowError) as wrong:
         raise RequestElementWrong(
             element="term", rule_zh="应写作 2026-12-01", rule_en="write it as 2026-12-01"
         ) from wrong
-    return instant if instant.tzinfo is not None else instant.replace(tzinfo=SHANGHAI)
 
 
 def _actor(conn: Connection, login: str) -> tuple[Caller, datetime]:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, cast
 from urllib.parse import urlencode
 
@@ -36,7 +36,7 @@ _VARIES = {"vary": "authorization, accept", "cache-control": "private, no-cache"
 
 DatasetPath = Annotated[str, Path(description="Dataset id.", pattern=r"^[0-9]{6}\.[a-z][a-z0-9_]{0,40}$")]
 VersionPath = Annotated[int, Path(ge=1, lt=2**31, description="Number of a version.")]
-_Words = Annotated[list[Annotated[str, Query(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]] | None, Query(max_length=20)]
+_Words = Annotated[Sequence[Annotated[str, Query(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]], Query(max_length=20)]
 
 
 @router.get("/entries", summary="Search the catalogue", responses={200: {"model": SearchAnswer}, **problems()})
@@ -46,31 +46,31 @@ def read_entries(
     q: Annotated[
         str, Query(max_length=QUERY_CHARACTERS_MAX, description="What to look for; nothing lists by title.")
     ] = "",
-    base: _Words = None,
-    organization: _Words = None,
-    level: _Words = None,
-    share: Annotated[list[Share] | None, Query(max_length=3)] = None,
-    open_: Annotated[list[Open] | None, Query(alias="open", max_length=3)] = None,
-    format_: Annotated[list[Annotated[str, Query(pattern="^[1-7]$")]] | None, Query(alias="format")] = None,
+    base: _Words = (),
+    organization: _Words = (),
+    level: _Words = (),
+    share: Annotated[Sequence[Share], Query(max_length=3)] = (),
+    open_: Annotated[Sequence[Open], Query(alias="open", max_length=3)] = (),
+    format_: Annotated[Sequence[Annotated[str, Query(pattern="^[1-7]$")]], Query(alias="format")] = (),
     region: Annotated[
         str, Query(pattern="^([1-9][0-9]{1,5})?$", description="GB/T 2260 code; a shorter one names all within it.")
     ] = "",
     state: Annotated[
-        list[State] | None, Query(description="Entries in these states; by default each as it stands for you.")
-    ] = None,
+        Sequence[State], Query(description="Entries in these states; by default each as it stands for you.")
+    ] = (),
     limit: Annotated[int, Query(ge=1, le=PAGE_ENTRIES_MAX)] = 20,
     cursor: Annotated[str | None, Query(max_length=CURSOR_CHARACTERS_MAX, description="Of the page before.")] = None,
     facets: Annotated[bool, Query(description="Count by facet, too.")] = False,
 ) -> JSONResponse:
     """Finds 江岸区 by 江岸, whatever the width, case or spaces; where nothing fits, one character may be wrong."""
     filters = Filters(
-        base=tuple(base or ()),
-        organization=tuple(organization or ()),
-        level=tuple(level or ()),
-        share=tuple(share or ()),
-        open=tuple(open_ or ()),
-        format=tuple(format_ or ()),
-        state=tuple(state or ()),
+        base=tuple(base),
+        organization=tuple(organization),
+        level=tuple(level),
+        share=tuple(share),
+        open=tuple(open_),
+        format=tuple(format_),
+        state=tuple(state),
         region=region,
     )
     relaxed, after = (None, None) if cursor is None else _place_of(cursor)

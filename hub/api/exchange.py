@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from typing import Annotated, Any, Literal, cast
@@ -152,9 +152,9 @@ async def hand_in_batch(
         Literal["upsert", "delete"], Query(description="Of NDJSON or JSON; a container file's envelope says its own.")
     ] = "upsert",
     replays: Annotated[
-        list[EntryId] | None,
+        Sequence[EntryId],
         Query(max_length=PAGE_ENTRIES_MAX, description="Quarantine entries of yours that this batch corrects."),
-    ] = None,
+    ] = (),
 ) -> JSONResponse:
     """Answers 202 once the batch is durable in the log: from then on it takes effect, once, whatever fails.
 
@@ -169,7 +169,7 @@ async def hand_in_batch(
     if given is not None:
         parts.door.check_envelope(sender, found, given, length, parts.clock())
     signature = given_signature(request, given)
-    handing = Handing(request, parts, sender, found, media_type, given, signature, operation, tuple(replays or ()))
+    handing = Handing(request, parts, sender, found, media_type, given, signature, operation, tuple(replays))
     seconds = wait_seconds_of(request, parts.settings.wait_seconds_max)
     with ExitStack() as places:
         handed, event = await _append(handing, places, wanted=seconds > 0)

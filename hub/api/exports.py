@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from catalog.decision import Asked
 from hub.api.asked import asked_of
 from hub.api.datasets import STATED, DatasetPath
 from hub.api.dependencies import CallerNowOf, CallerOf, PartsOf
 from hub.api.openapi import header, problems
-from hub.api.parameters import OPAQUE_ID
+from hub.api.parameters import OPAQUE_ID, Instant
 from hub.api.streaming import Streamed
 from hub.release.export import ExportAsk
 from hub.release.export_format import OFFERED
@@ -93,7 +93,7 @@ def export_dataset(
             json_schema_extra={"enum": ["spreadsheet", None]},
         ),
     ] = None,
-    instant: Annotated[AwareDatetime | None, Query(description="The records of this moment; now by default.")] = None,
+    instant: Annotated[Instant | None, Query(description="The records of this moment; now by default.")] = None,
     after: Annotated[str | None, Query(description="Cursor to go on from.", max_length=8000)] = None,
     other_terms: Annotated[
         bool, Query(description="Go on although fields, treatments or rows changed since the file began.")

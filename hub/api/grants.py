@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 from psycopg import Connection
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from catalog.calendar_store import read_calendar
 from catalog.grant import GrantKind, GrantState, Method, Quota, Treatment
@@ -21,6 +21,7 @@ from hub.acts.shown import shown_grant, shown_proposal, shown_usage
 from hub.acts.types import types_in
 from hub.api.dependencies import CallerOf, Parts, PartsOf
 from hub.api.openapi import header, problems
+from hub.api.parameters import Instant
 from hub.api.requests import (
     PAGE_MAX,
     After,
@@ -65,8 +66,8 @@ class WantedBody(BaseModel):
     rows: dict[str, Any] | None = Field(None, description="A further row condition; it only takes rows away.")
     methods: list[Method] | None = Field(None, max_length=4)
     quota: QuotaBody = QuotaBody()
-    valid_from: AwareDatetime | None = None
-    valid_until: AwareDatetime | None = None
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
 
     def wanted(self) -> Wanted:
         """As the acts have it."""
@@ -108,7 +109,7 @@ class ApprovalBody(BaseModel):
 class SuspensionBody(ReasonsBody):
     """Why, and until when it is to be rectified (article 27)."""
 
-    rectify_by: AwareDatetime
+    rectify_by: Instant
 
 
 class OpinionBody(BaseModel):

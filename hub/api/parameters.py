@@ -4,17 +4,32 @@ FastAPI overlooks what it does not know and takes the last of what stands twice:
 readers of one address could read it differently. Endpoints that read their parameters themselves refuse the same.
 """
 
-from typing import Final, get_args, get_origin
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Final, get_args, get_origin
 
 from fastapi import Request
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query
 from fastapi.routing import APIRoute
+from pydantic import AfterValidator, AwareDatetime
+from pydantic_core import PydanticKnownError
 
 from hub.api.errors import RequestInvalid
 from hub.api.invalid import told_name
 
 OPAQUE_ID: Final = "^[0-9A-Za-z-]{1,100}$"  # of an id in an address, whose form is nobody's business
+
+
+def _in_utc(instant: datetime) -> datetime:
+    # The first and last hours of the calendar lie outside it in UTC; the store would take them and not give them back.
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise PydanticKnownError("datetime_parsing", {"error": "out of the calendar"}) from error
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]  # any offset is taken; the store knows those up to 15:59
 
 
 async def own_parameters(request: Request) -> None:
@@ -45,4 +60,4 @@ def _wrong(name: str, zh: str, en: str) -> RequestInvalid:
 
 
 def _takes_many(annotation: object) -> bool:
-    return get_origin(annotation) is list or any(map(_takes_many, get_args(annotation)))
+    return get_origin(annotation) in (list, Sequence) or any(map(_takes_many, get_args(annotation)))

@@ -5,13 +5,14 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from catalog.caller import Caller, Role, Tier
 from hub.acts import people
 from hub.acts.people import NewPerson
 from hub.api.dependencies import AnyCallerOf, CallerOf, PartsOf
 from hub.api.openapi import problems
+from hub.api.parameters import Instant
 from hub.identity.errors import PasswordWrong, PersonUnknown, SignInRefused
 from hub.identity.person_store import PersonAccount, find_account
 from hub.identity.sign_in import sign_in
@@ -99,8 +100,8 @@ class ApprovalBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    since: AwareDatetime = Field(alias="from")
-    until: AwareDatetime
+    since: Instant = Field(alias="from")
+    until: Instant
 
 
 class ReasonBody(BaseModel):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 from psycopg import Connection
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from catalog.calendar_store import read_calendar
 from catalog.grant import Method, Treatment
@@ -18,6 +18,7 @@ from hub.acts import requests as acts
 from hub.acts.shown import shown_request
 from hub.api.dependencies import CallerOf, Parts, PartsOf
 from hub.api.openapi import header, problems
+from hub.api.parameters import Instant
 
 router = APIRouter(prefix="/v1/requests", tags=["requests"])
 
@@ -46,8 +47,8 @@ class ElementsBody(BaseModel):
     )
     rows: dict[str, Any] | None = Field(None, description="使用范围: a row condition; none for all rows.")
     methods: list[Method] = Field([], max_length=4, description="共享方式.")
-    valid_from: AwareDatetime | None = Field(None, description="使用时限, first instant.")
-    valid_until: AwareDatetime | None = Field(None, description="使用时限, first instant past it.")
+    valid_from: Instant | None = Field(None, description="使用时限, first instant.")
+    valid_until: Instant | None = Field(None, description="使用时限, first instant past it.")
     consent: Text | None = Field(None, description="Document by which your 共享工作机构 lead consented.")
 
     def elements(self) -> Elements:

@@ -14,7 +14,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final, Literal, cast, get_args
 
@@ -254,15 +254,17 @@ def _instant(value: object) -> datetime | None:
     try:
         # In an address a plus sign reads as a space.
         instant = datetime.fromisoformat(value.replace(" ", "+")) if isinstance(value, str) else None
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
+        # The store takes offsets up to 15:59, Python's up to 23:59.
+        in_utc = None if instant is None or instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):  # the calendar's first and last hours are outside it in UTC
+        in_utc = None
+    if in_utc is None:
         raise QueryWrong(
             "as_of",
             "应为带时区的时间,如 2026-11-25T08:00:00+08:00",
             "a time with its offset, as in 2026-11-25T08:00:00+08:00",
         )
-    return instant
+    return in_utc
 
 
 def _box(values: Sequence[object]) -> Box:

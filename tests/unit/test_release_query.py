@@ -1,5 +1,6 @@
 """The grammar of queries, and what of it stands under a decision."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -129,6 +130,8 @@ def test_confidential_fields_are_kept_out_of_addresses_and_taken_in_bodies():
         ([("bbox", "1,2,3,4")], "bbox"),  # there is no geometry
         ([("as_of", "2026-01-01")], "as_of"),
         ([("as_of", "yesterday")], "as_of"),
+        ([("as_of", "0001-01-01T00:00:00+10:00")], "as_of"),
+        ([("as_of", "9999-12-31T23:00:00-10:00")], "as_of"),
         ([("cursor", "")], "cursor"),
         ([("birth", "from:2000-01-01,from:2001-01-01")], "birth"),
     ],
@@ -161,7 +164,8 @@ def test_a_body_breaks_the_grammar_no_less(body: object):
 
 
 def test_an_offset_whose_plus_was_read_as_a_space_is_understood():
-    assert wanted_from_address([("as_of", "2026-01-01T08:00:00 08:00")]).as_of is not None
+    for written in ("2026-01-01T08:00:00 08:00", "2025-12-31T07:06:00-16:54"):
+        assert wanted_from_address([("as_of", written)]).as_of == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def sentences(parameters: list[tuple[str, str]]) -> set[str]:
