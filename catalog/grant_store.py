@@ -22,14 +22,17 @@ _FOR = (
     "SELECT id::text, kind, holder, dataset, fields, laws, rows, purpose, basis, methods, quota_requests,"
     " quota_rows, quota_bytes, valid_from,"
     " CASE WHEN reviewed_at IS NULL THEN least(valid_until, review_by) ELSE valid_until END,"
-    " state, request::text FROM access_grant"
-    " WHERE holder = ANY(%s) AND dataset = %s AND state <> 'ended' ORDER BY id"
+    " state, request::text FROM (VALUES (%s::text), (%s::text)) of (holder) JOIN access_grant USING (holder)"
+    " WHERE dataset = %s AND state <> 'ended'"
 )
-_EPOCH_AND_FOR = "SELECT e.epoch, g.* FROM policy_epoch e LEFT JOIN LATERAL (" + _FOR + ") g ON true"  # noqa: S608 - constants alone
+_EPOCH_AND_FOR = (
+    "SELECT e.epoch, g.* FROM (SELECT (SELECT epoch FROM policy_epoch) AS epoch) e"  # noqa: S608 - constants alone
+    " LEFT JOIN LATERAL (" + _FOR + ") g ON true"
+)
 
 
 def grants_for(conn: Connection, holders: Sequence[str], dataset: str, types: Types) -> list[Grant]:
-    """The grants of any of these holders for a dataset that have not ended, by id; one look at an index.
+    """The grants of any of these holders for a dataset that have not ended, in no order; two looks at an index.
 
     An emergency grant that nobody has reviewed ends with its review date. A row condition that cannot be read any more
     gives no rows.
@@ -40,7 +43,7 @@ def grants_for(conn: Connection, holders: Sequence[str], dataset: str, types: Ty
         dataset: id.
         types: the dataset's fields, which row conditions are read against.
     """
-    found = conn.execute(_FOR, [list(holders), dataset]).fetchall()
+    found = conn.execute(_FOR, [*_two(holders), dataset]).fetchall()
     return [_grant(row, types) for row in found]
 
 
@@ -48,8 +51,15 @@ def epoch_and_grants_for(
     conn: Connection, holders: Sequence[str], dataset: str, types: Types
 ) -> tuple[int, list[Grant]]:
     """The policy epoch and the grants as of one snapshot, in one round trip."""
-    found = conn.execute(_EPOCH_AND_FOR, [list(holders), dataset]).fetchall()
+    found = conn.execute(_EPOCH_AND_FOR, [*_two(holders), dataset]).fetchall()
     return int(found[0][0]), [_grant(row[1:], types) for row in found if row[1] is not None]
+
+
+def _two(holders: Sequence[str]) -> tuple[str, str]:
+    # As many as a caller has. For an array or a NULL among them PostgreSQL makes a new plan each time, for 0.2 ms.
+    first, second, *others = (*holders, "", "")
+    assert not any(others)  # noqa: S101 - ``Caller.holders`` are a caller's own id and its organization's
+    return first, second
 
 
 def _grant(row: Sequence[Any], types: Types) -> Grant:

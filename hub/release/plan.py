@@ -186,14 +186,14 @@ def _statement(
     """The page's statement. First pages of the newest records, most there are, are written once for each shape."""
     query = compiled.query
     if after is not None or at is not None:
-        return compiled.page(_body(decided, compiled, form), limit, after=after, at=at)
+        return compiled.page(_body(compiled, form), limit, after=after, at=at)
     key = (form, limit, query.fields, query.order, query.box is None, shape_of(query.condition))
     values = list(values_of(query.condition))
     written = decided.memory.get(key)
     if written is not None:
         changing = dict(zip(written.own, values, strict=True)) | compiled.sides()
         return Statement(written.text, {**written.stays, **changing}, written.stays)
-    statement = compiled.page(_body(decided, compiled, form), limit)
+    statement = compiled.page(_body(compiled, form), limit)
     own = tuple(name for name in statement.parameters if _OWN.fullmatch(name))[-len(values) :] if values else ()
     if [statement.parameters[name] for name in own] == values:
         leaves_out = {*own, *compiled.sides()}
@@ -202,15 +202,10 @@ def _statement(
     return statement
 
 
-def _body(decided: Decided, compiled: Compiled, form: str) -> Body:
-    """The body of these fields under this decision, written out once."""
-    key = (compiled.query.fields, form)
-    found = decided.memory.get(key)
-    if found is not None:
-        return found
+def _body(compiled: Compiled, form: str) -> Body:
     if form == "feature" and geometry_of(_types(compiled)) is None:
         raise FormatNotOffered(offered=offered([one for one in FORMATS if one.form != "feature"]))
-    return _remember(decided, key, body_of(compiled, form).rendered())
+    return body_of(compiled, form)
 
 
 def _remember(decided: Decided, key: Hashable, made: Made) -> Made:

@@ -7,6 +7,7 @@ two before anything is given out: a decision that was overtaken is made again, a
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from psycopg import sql
@@ -20,6 +21,7 @@ from hub.release.query import Box, Order, Query
 from hub.release.reference import ReferenceKeys
 from schemas.contract import FieldType
 
+SHAPES_REMEMBERED: Final = 4_096
 # The epoch beside the page's rows, in the page's order: nested loops keep it. An empty page is one row of NULLs.
 _PAGE: Final = sql.SQL(
     "SELECT e.epoch, p.* FROM (SELECT (SELECT epoch FROM policy_epoch) AS epoch) e"
@@ -88,14 +90,12 @@ class Compiled:
         conditions = self._conditions(parameters)
         if after is not None:
             conditions = sql.SQL("{} AND {}").format(conditions, self._beyond(after, parameters))
-        order = _ORDER.format(
-            order=sql.SQL(", ").join(self._order(one) for one in self.query.order), limit=sql.Literal(limit + 1)
-        )
+        ordered = _written(_ordered(self.query.order, limit))
         text = _PAGE.format(
             body=body.expression,
-            place=sql.SQL(", ").join(_text(one.field) for one in self.query.order),
-            source=self._source(conditions, order, at),
-            order=order,
+            place=_written(_place(self.query.order)),
+            source=self._source(conditions, ordered, at),
+            order=ordered,
         ).as_string(None)
         return Statement(text, parameters.values | dict(body.parameters) | self._values(at))
 
@@ -135,9 +135,6 @@ class Compiled:
 
     # Order -----------------------------------------------------------------------------------------------------------
 
-    def _order(self, order: Order) -> sql.Composable:
-        return sql.SQL("{} DESC" if order.descending else "{}").format(sql.Identifier("t", order.field))
-
     def _beyond(self, after: Sequence[str | None], parameters: Parameters) -> sql.Composable:
         """Everything that comes after a place in PostgreSQL's own order: NULL is the greatest, and so is NaN but it."""
         order = self.query.order
@@ -170,9 +167,26 @@ class Body:
     expression: sql.Composable
     parameters: Mapping[str, Any]
 
-    def rendered(self) -> "Body":
-        """The same, written out."""
-        return Body(sql.SQL(self.expression.as_string(None)), self.parameters)  # pyright: ignore[reportArgumentType] - as above
+
+# What follows is written once for each shape: psycopg takes 20 µs for a piece, and a page has dozens. Nothing of it
+# depends on who asks, or for which records.
+
+
+def _written(text: str) -> sql.SQL:
+    return sql.SQL(text)  # pyright: ignore[reportArgumentType] - rendered by psycopg from identifiers and constants
+
+
+@lru_cache(SHAPES_REMEMBERED)
+def _ordered(order: tuple[Order, ...], limit: int) -> str:
+    columns = [sql.SQL("{} DESC" if one.descending else "{}").format(sql.Identifier("t", one.field)) for one in order]
+    return _ORDER.format(order=sql.SQL(", ").join(columns), limit=sql.Literal(limit + 1)).as_string(None)
+
+
+@lru_cache(SHAPES_REMEMBERED)
+def _place(order: tuple[Order, ...]) -> str:
+    return (
+        sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier("t", one.field)) for one in order).as_string(None)
+    )
 
 
 def body_of(compiled: Compiled, form: str) -> Body:
@@ -181,24 +195,24 @@ def body_of(compiled: Compiled, form: str) -> Body:
     The first is always the record's reference.
     """
     inner = "json" if form == "feature" else form
-    names = compiled.query.fields
-    columns = {
-        name: shaped.given_column(compiled.decision, compiled.resource, name, compiled.pseudonym_key, inner)
-        for name in names
-    }
-    parameters = shaped.column_parameters(compiled.decision, compiled.resource, names, compiled.pseudonym_key, inner)
-    referenced = reference_column(compiled)
-    if form == "json":
-        return Body(_object({"_ref": referenced} | columns), parameters)
+    resource, names = compiled.resource, compiled.query.fields
+    columns = tuple(
+        (name, shaped.given_text(compiled.decision, resource, name, compiled.pseudonym_key, inner)) for name in names
+    )
+    geometry = None
     if form == "feature":
-        return Body(_feature(compiled, referenced, columns), parameters)
-    return Body(sql.SQL(", ").join((referenced, *columns.values())), parameters)
+        geometry = geometry_of(shaped.given_types(compiled.decision, resource, names))
+    key = tuple((name, resource.fields[name].type) for name in resource.key)
+    text = _body_text(form, geometry, columns, key, opaque=compiled.references is not None)
+    parameters = shaped.column_parameters(compiled.decision, resource, names, compiled.pseudonym_key, inner)
+    return Body(_written(text), parameters)
 
 
 def reference_column(compiled: Compiled) -> sql.Composable:
     """The expression of a record's reference."""
-    parts = [reference.key_part(name, "t", compiled.resource.fields[name].type) for name in compiled.resource.key]
-    return reference.plain_reference(parts) if compiled.references is None else reference.opaque_reference(parts)
+    fields = compiled.resource.fields
+    key = tuple((name, fields[name].type) for name in compiled.resource.key)
+    return _referenced(key, opaque=compiled.references is not None)
 
 
 def geometry_of(types: Mapping[str, FieldType]) -> str | None:
@@ -206,9 +220,30 @@ def geometry_of(types: Mapping[str, FieldType]) -> str | None:
     return next((name for name, of in types.items() if of.kind == "geometry"), None)
 
 
-def _feature(compiled: Compiled, referenced: sql.Composable, columns: Mapping[str, sql.Composable]) -> sql.Composable:
-    types = shaped.given_types(compiled.decision, compiled.resource, compiled.query.fields)
-    geometry = geometry_of(types)
+@lru_cache(SHAPES_REMEMBERED)
+def _body_text(
+    form: str,
+    geometry: str | None,
+    columns: tuple[tuple[str, str], ...],
+    key: tuple[tuple[str, FieldType], ...],
+    *,
+    opaque: bool,
+) -> str:
+    referenced = _referenced(key, opaque=opaque)
+    written = {name: _written(text) for name, text in columns}
+    if form == "json":
+        return _object({"_ref": referenced} | written).as_string(None)
+    if form == "feature":
+        return _feature(referenced, geometry, written).as_string(None)
+    return sql.SQL(", ").join((referenced, *written.values())).as_string(None)
+
+
+def _referenced(key: tuple[tuple[str, FieldType], ...], *, opaque: bool) -> sql.Composable:
+    parts = [reference.key_part(name, "t", of) for name, of in key]
+    return reference.opaque_reference(parts) if opaque else reference.plain_reference(parts)
+
+
+def _feature(referenced: sql.Composable, geometry: str | None, columns: Mapping[str, sql.Composable]) -> sql.Composable:
     properties = {name: column for name, column in columns.items() if name != geometry}
     return _object(
         {
@@ -226,10 +261,6 @@ def _object(members: Mapping[str, sql.Composable]) -> sql.Composable:
         sql.SQL("{} AS {}").format(expression, sql.Identifier(name)) for name, expression in members.items()
     )
     return sql.SQL("(SELECT row_to_json(r) FROM (SELECT {}) r)").format(named)
-
-
-def _text(name: str) -> sql.Composable:
-    return sql.SQL("{}::text").format(sql.Identifier("t", name))
 
 
 def _sides(box: Box) -> dict[str, float]:

@@ -41,12 +41,17 @@ def given_types(decision: Decision, resource: Resource, names: Sequence[str]) ->
     return {name: given_type(decision.fields[name], resource.fields[name].type) for name in names}
 
 
-def given_column(decision: Decision, resource: Resource, name: str, pseudonym_key: bytes, form: str) -> sql.SQL:
+def given_text(decision: Decision, resource: Resource, name: str, pseudonym_key: bytes, form: str) -> str:
     """The expression of one field over row ``t``, treated, in a form: ``json``, ``text`` or ``typed``.
 
     Its parameters are those of ``column_parameters``.
     """
-    text, _ = _column(decision.fields[name], resource.fields[name].type, name, pseudonym_key, form)
+    return _column(decision.fields[name], resource.fields[name].type, name, pseudonym_key, form)[0]
+
+
+def given_column(decision: Decision, resource: Resource, name: str, pseudonym_key: bytes, form: str) -> sql.SQL:
+    """The same, to be put into a statement."""
+    text = given_text(decision, resource, name, pseudonym_key, form)
     return sql.SQL(text)  # pyright: ignore[reportArgumentType] - rendered by psycopg from identifiers and constants
 
 

@@ -11,7 +11,8 @@ estimated_x_tipg     the same with the default count, an estimate; tipg counts e
 bbox_x_tipg          a box that holds about 100
 by_id_x_tipg         one record by a random id
 filter_x_tipg        10 records of a random kind
-decision_p99_ms      from verified token to compiled SQL with 100,000 grants, read from the store, nothing remembered
+decision_p99_ms      from verified token to compiled SQL with 100,000 grants, read from the store, nothing remembered;
+                     ``decision_p50_ms``, and ``round_trip_p99_ms``, what a ``SELECT 1`` beside it takes
 search_p95_ms        a search page over 100,000 entries
 export_ratio_to_copy CSV export of all rows against psql's own COPY of them
 as_of_ratio          time of a page as of a moment against the page of now
@@ -43,7 +44,7 @@ import peers
 import points
 import psycopg
 from bench_hub import BenchHub, free_port
-from way_out_parts import decision_p99_ms, export_ratio_to_copy, revocation_p99_ms
+from way_out_parts import decisions, export_ratio_to_copy, revocation_p99_ms
 
 from hub.store.cluster import Cluster
 from hub.store.migrate import migrate
@@ -205,7 +206,7 @@ def measure(folder: Path, count: int, rounds: int) -> dict[str, float | None]:
         holder = Session(hub.url, tokens[points.READER])
         result["revocation_p99_ms"] = revocation_p99_ms(accounts, holder, grant, items, headers)
         with hub.database() as conn:
-            result["decision_p99_ms"] = decision_p99_ms(conn, points.READER, points.DATASET, points.PURPOSE)
+            result |= decisions(conn, points.READER, points.DATASET, points.PURPOSE)
     return result
 
 

@@ -45,7 +45,18 @@ def conforms(
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config)),
         *("run", f"{stage.door.url}/v1/openapi.json", "--checks", "all", "--continue-on-failure"),
-        *("--seed", str(seed), "--suppress-health-check", "filter_too_much", "--generation-database", "none", "--output-sanitize", "false", "--no-color", *options),
+        *(
+            "--seed",
+            str(seed),
+            "--suppress-health-check",
+            "filter_too_much",
+            "--generation-database",
+            "none",
+            "--output-sanitize",
+            "false",
+            "--no-color",
+            *options,
+        ),
     ]
     done = subprocess.run(
         command,
