@@ -131,26 +131,37 @@ def sources_of_tests() -> tuple[Source, ...]:
     return tuple(Source(path.relative_to(ROOT).as_posix(), ast.parse(text), text) for path, text in texts)
 
 
+@cache
+def nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """All of a file's, flattened once for all rules."""
+    return tuple(ast.walk(tree))
+
+
 def imports(source: Source) -> Iterator[tuple[int, str]]:
     """Every module a file imports, wherever in the file."""
-    for node in ast.walk(source.tree):
+    for node in nodes(source.tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield node.lineno, "." if node.level else node.module or ""
 
 
-def strings(source: Source) -> Iterator[tuple[int, str, bool]]:
+@cache
+def strings(source: Source) -> tuple[tuple[int, str, bool], ...]:
     """Every string that is not a docstring: line, text, whether it is an f-string."""
+    return tuple(_strings(source))
+
+
+def _strings(source: Source) -> Iterator[tuple[int, str, bool]]:
     docstrings = {
         id(node.body[0].value)
-        for node in ast.walk(source.tree)
+        for node in nodes(source.tree)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    fragments = {id(part) for node in ast.walk(source.tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in ast.walk(source.tree):
+    fragments = {id(part) for node in nodes(source.tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in nodes(source.tree):
         if isinstance(node, ast.JoinedStr):
             constants = [str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values]
             yield node.lineno, "".join(constants), True
@@ -159,7 +170,7 @@ def strings(source: Source) -> Iterator[tuple[int, str, bool]]:
 
 
 def functions(source: Source) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(source.tree):
+    for node in nodes(source.tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -249,7 +260,7 @@ def test_store_functions_never_commit():
         f"{source.path}:{node.lineno}"
         for source in sources()
         if source.matches(("*/store.py", "*/*_store.py", "hub/exchange/apply/*.py", "hub/exchange/receipt.py"))
-        for node in ast.walk(source.tree)
+        for node in nodes(source.tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in {"commit", "rollback"}
@@ -278,7 +289,7 @@ def test_no_function_is_longer_than_seventy_lines():
 def test_names_say_what_a_thing_is():
     wrong: list[str] = []
     for source in sources():
-        inner = [(n.lineno, n.name) for n in ast.walk(source.tree) if isinstance(n, ast.ClassDef | ast.FunctionDef)]
+        inner = [(n.lineno, n.name) for n in nodes(source.tree) if isinstance(n, ast.ClassDef | ast.FunctionDef)]
         outer = [(n.lineno, n.name) for n in source.tree.body if isinstance(n, ast.FunctionDef)]
         outer.append((1, Path(source.path).stem))
         for line, name in (*inner, *outer):
@@ -314,7 +325,7 @@ def test_the_pure_rooms_are_told_the_time():
         f"{source.path}:{call.lineno} {dotted(call.func)}"
         for source in sources()
         if source.room in {"schemas", "catalog"}
-        for call in ast.walk(source.tree)
+        for call in nodes(source.tree)
         if isinstance(call, ast.Call) and dotted(call.func) in CLOCKS
     ]
     assert wrong == []
