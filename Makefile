@@ -24,6 +24,9 @@ install: $(STAMP) ## create .venv and install the locked packages, checked by ha
 demo: $(STAMP) ## start the hub with eleven filled datasets until Ctrl-C (RESIDENTS=100000, EXIT=1 ends after the summary)
 	@$(BIN)/python -m seeds.demo --residents $(RESIDENTS) $(if $(EXIT),--exit)
 
+# Tests start hundreds of processes: what is compiled once is kept, whatever the environment says.
+test faults demo: export PYTHONDONTWRITEBYTECODE :=
+
 test: $(STAMP) ## run the tests (ARGS="-k word" picks some)
 	@$(BIN)/pytest -n 3 --dist worksteal --ignore=tests/nightly --ignore=tests/bench --ignore=tests/faults $(ARGS)
 	@echo "test: passed; kill -9 of every process at seeded moments is left to: make faults"

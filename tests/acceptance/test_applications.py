@@ -8,8 +8,8 @@ from statistics import mean, variance
 import httpx
 import pytest
 from people_stage import PeopleStage, code_of, people_stage, seconds_until
-from running_door import RunningDoor
-from signing_in import add_application, opened, plain_context, sign_in
+from running_door import RunningDoor, plain_context
+from signing_in import add_application, opened, sign_in
 
 
 @pytest.fixture(scope="module")

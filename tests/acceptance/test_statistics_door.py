@@ -16,6 +16,7 @@ import pytest
 from authorization_stage import Stage, authorization_stage
 from command_line import run_hub
 from resident_maker import SEEDS, put, resident
+from running_door import plain_context
 
 from hub.store.connect import connect
 
@@ -58,7 +59,7 @@ def published(hub: Hub) -> dict[str, Any]:
 
 
 def get(stage: Stage, path: str = HREF, **headers: str) -> httpx.Response:
-    return httpx.get(f"{stage.door.url}{path}", headers={"accept-language": "en", **headers})
+    return httpx.get(f"{stage.door.url}{path}", headers={"accept-language": "en", **headers}, verify=plain_context())
 
 
 def test_statistics_are_published_by_two_people_read_by_everyone_and_recalled(stage: Stage, hub: Hub):

@@ -14,8 +14,8 @@ from ledger_maker import KeySigner, opened_sealer
 from psycopg import sql
 from release_maker import MASKED, PLACE, PURPOSE, RESIDENT, give, places, prepare, residents, take
 from resident_maker import definition, put, resident
-from running_door import RunningDoor, running
-from signing_in import Account, add_application, add_person, opened, plain_context, sign_in
+from running_door import RunningDoor, plain_context, running
+from signing_in import Account, add_application, add_person, opened, sign_in
 
 from catalog.caller import Role
 from catalog.grant import Quota

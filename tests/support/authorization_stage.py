@@ -8,7 +8,7 @@ from typing import Any
 
 import grant_maker
 import httpx
-from running_door import RunningDoor, running
+from running_door import RunningDoor, plain_context, running
 from signing_in import Account, Client, add_application, add_person, opened, sign_in
 
 from catalog.caller import Role
@@ -84,5 +84,5 @@ def authorization_stage(database_url: str) -> Generator[Stage]:
                 accounts[login] = add_person(conn, login, *roles, organization=organization)
             application = add_application(conn, "root2")
             tokens = {name: issue(conn, name, datetime.now(UTC)).token for name in ("ren-she", "min-zheng")}
-        with httpx.Client(base_url=door.url, timeout=60) as client:
+        with httpx.Client(base_url=door.url, timeout=60, verify=plain_context()) as client:
             yield Stage(door, application, accounts, tokens, client)

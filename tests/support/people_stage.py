@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from running_door import RunningDoor
-from signing_in import Account, Client, add_application, add_person, opened, plain_context, sign_in
+from running_door import RunningDoor, plain_context
+from signing_in import Account, Client, add_application, add_person, opened, sign_in
 
 
 @dataclass

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import httpx
-from running_door import RunningDoor
-from signing_in import REDIRECT, Account, Client, add_application, add_person, browse, opened, plain_context, query_of
+from running_door import RunningDoor, plain_context
+from signing_in import REDIRECT, Account, Client, add_application, add_person, browse, opened, query_of
 
 VERIFIER = "v" * 43
 NOTHING: Mapping[str, str] = {}

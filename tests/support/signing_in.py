@@ -1,12 +1,10 @@
 """What acceptance tests of identity need: people and applications made through the acts, and a person at a browser."""
 
 import re
-import ssl
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,6 +13,7 @@ import httpx
 from authlib.common.security import generate_token
 from authlib.integrations.requests_client import OAuth2Session
 from psycopg import Connection
+from running_door import plain_context
 
 from catalog.caller import Role
 from hub.acts import applications, people
@@ -98,12 +97,6 @@ def oauth(client: Client, scope: str = "openid profile act", *, post: bool = Fal
         yield session
     finally:
         session.close()
-
-
-@cache
-def plain_context() -> ssl.SSLContext:
-    """Made once: httpx reads every certificate authority for each client otherwise, 30 ms, and all of this is http."""
-    return ssl.create_default_context()
 
 
 def browse(address: str, login: str, password: str, answer: str = "allow") -> httpx.Response:
