@@ -1,15 +1,15 @@
 """The way out on the event loop: the short cut of requests that meet nothing new.
 
 It takes a request only where nothing has to be read but records: the caller and the decision are remembered, the quota
-is known, the ledger was lately sealed, and what is asked for is neither of another moment nor in columns. Everything
-else, refusals included, is for ``release``, and so is a decision that turns out to be overtaken: nothing was given out.
-The steps are the same ones; only who waits for the store differs.
+is known, the ledger was lately sealed, and what is asked for is not in columns, nor of a moment that may still change.
+Everything else, refusals included, is for ``release``, and so is a decision that turns out to be overtaken: nothing was
+given out. The steps are the same ones; only who waits for the store differs.
 """
 
 import json
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final, NoReturn
+from typing import Final
 
 from psycopg import OperationalError
 
@@ -69,9 +69,14 @@ class ReleaseOnLoop:
         if reference is not None:
             plan = partial(release.planner.plan_record, reference=reference)
         try:
-            return plan(caller, ask, decided, now, _not_here)
+            return plan(caller, ask, decided, now, self._settled)
         except (ReleaseError, ConditionWrong, _OffTheLoop):
             return None
+
+    def _settled(self, asked: datetime) -> datetime:
+        if asked > self._release.settled_until:
+            raise _OffTheLoop
+        return asked
 
     async def _count(self, planned: Plan, ask: Ask) -> tuple[str, int] | None:
         if ask.single or ask.wanted.count == "none":
@@ -94,7 +99,3 @@ class ReleaseOnLoop:
         if of_all:
             memory[_ESTIMATE] = (planned.now, estimate)
         return "estimated", estimate
-
-
-def _not_here(_: datetime) -> NoReturn:
-    raise _OffTheLoop

@@ -160,7 +160,7 @@ class Planner:
 def _query(ask: Ask, decided: Decided) -> Query:
     """The query under its decision; one without a filter is likely to come again."""
     wanted = ask.wanted
-    if wanted.filter is not None or wanted.filters or wanted.box or wanted.cursor:
+    if wanted.filter is not None or wanted.filters or wanted.box or wanted.cursor or wanted.as_of:
         return query_of(wanted, decided.decision, decided.resource)
     found = decided.memory.get(wanted)
     return found or _remember(decided, wanted, query_of(wanted, decided.decision, decided.resource))
@@ -183,20 +183,21 @@ def _statement(
     after: tuple[str | None, ...] | None,
     at: datetime | None,
 ) -> Statement:
-    """The page's statement. First pages of the newest records, most there are, are written once for each shape."""
+    """The page's statement. First pages, most there are, are written once for each shape."""
     query = compiled.query
-    if after is not None or at is not None:
+    if after is not None:
         return compiled.page(_body(compiled, form), limit, after=after, at=at)
-    key = (form, limit, query.fields, query.order, query.box is None, shape_of(query.condition))
+    key = (form, limit, query.fields, query.order, query.box is None, at is None, shape_of(query.condition))
+    moving = compiled.sides() if at is None else {**compiled.sides(), "at": at}
     values = list(values_of(query.condition))
     written = decided.memory.get(key)
     if written is not None:
-        changing = dict(zip(written.own, values, strict=True)) | compiled.sides()
+        changing = dict(zip(written.own, values, strict=True)) | moving
         return Statement(written.text, {**written.stays, **changing}, written.stays)
-    statement = compiled.page(_body(compiled, form), limit)
+    statement = compiled.page(_body(compiled, form), limit, at=at)
     own = tuple(name for name in statement.parameters if _OWN.fullmatch(name))[-len(values) :] if values else ()
     if [statement.parameters[name] for name in own] == values:
-        leaves_out = {*own, *compiled.sides()}
+        leaves_out = {*own, *moving}
         stays = {name: value for name, value in statement.parameters.items() if name not in leaves_out}
         _remember(decided, key, _Written(statement.text, stays, own))
     return statement

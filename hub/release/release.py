@@ -6,7 +6,7 @@ whether its decision still stands, and the commit of its leaf, shared with whoev
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -41,6 +41,8 @@ class Release:
         self.planner = planner
         self.settlement = settlement
         self._kept: set[bytes] = set()
+        # The latest horizon that was seen. Reads up to there repeat for good, whatever the horizon of the moment is.
+        self.settled_until = datetime.min.replace(tzinfo=UTC)
 
     def page(self, caller: Caller, ask: Ask, now: datetime) -> Answer:
         """A page of records.
@@ -99,7 +101,7 @@ class Release:
                 decided = self._decided(conn, caller, ask.dataset, ask.asked, now)
             try:
                 self.settlement.admit(conn, caller, ask, decided, now)
-                planned = plan(caller, ask, decided, now, partial(settled_instant, conn))
+                planned = plan(caller, ask, decided, now, partial(self._settled, conn))
                 fetched = fetch(conn, planned)
             except (ReleaseError, ConditionWrong):
                 if not remembered:
@@ -110,6 +112,12 @@ class Release:
                 return planned.page(fetched, self._count(conn, planned, ask))
             decided, remembered = None, False
         raise OperationalError("the policy changes faster than a statement runs")
+
+    def _settled(self, conn: Connection, asked: datetime) -> datetime:
+        """The moment asked for, or the horizon where that is earlier: up to there every read repeats."""
+        if asked > self.settled_until:
+            self.settled_until = max(self.settled_until, horizon(conn))
+        return min(asked, self.settled_until)
 
     def _decided(self, conn: Connection, caller: Caller, dataset: str, asked: Asked, now: datetime) -> Decided:
         """Decide anew, and keep what the trail will name."""
@@ -151,11 +159,6 @@ def fetch(conn: Connection, planned: Plan) -> Fetched:
 def run(conn: Connection, statement: Statement) -> Any:  # noqa: ANN401 - a cursor
     """Run a statement."""
     return conn.cursor().execute(statement.text.encode(), statement.parameters)
-
-
-def settled_instant(conn: Connection, asked: datetime) -> datetime:
-    """The moment asked for, or the horizon where that is earlier: up to there every read repeats."""
-    return min(asked, horizon(conn))
 
 
 def estimate_of(row: tuple[Any, ...] | None) -> int:

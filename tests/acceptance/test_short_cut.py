@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import httpx
@@ -22,6 +23,8 @@ ADDRESSES = [
     *(f"{RESIDENTS}?fields=sex", f"{RESIDENTS}?sex=1&limit=3", f"{RESIDENTS}?limit=100", f"{RESIDENTS}?format=csv"),
     *(f"{PLACES}?bbox=110,30,110.055,31", f"{PLACES}?format=geojson&limit=2", f"{PLACES}?format=ndjson", f"{PLACES}/1"),
     *(f"{PLACES}?format=csv&for=spreadsheet", f"{RESIDENTS}/nothing", f"{PLACES}/nothing", f"{PLACES}/1?format=csv"),
+    *(f"{RESIDENTS}?as_of=MOMENT", f"{RESIDENTS}?as_of=MOMENT&sex=1&count=exact", f"{PLACES}/1?as_of=MOMENT"),
+    *(f"{PLACES}?as_of=MOMENT&bbox=110,30,110.055,31", f"{RESIDENTS}?as_of=2020-01-01T00:00:00Z&limit=3"),
     *(f"{RESIDENTS}?cursor=x", f"{RESIDENTS}?nobody=1", f"{RESIDENTS}?limit=0"),
     *(f"{RESIDENTS}?format=geojson", f"{RESIDENTS}?limit=1&limit=2", f"{PLACES}?sex=1", f"{RESIDENTS}?phone=1"),
 ]
@@ -62,6 +65,7 @@ def test_the_route_answers_as_the_short_cut(client: httpx.Client, address: str, 
     async def never(*_: object, **__: object) -> None:
         return None
 
+    address = address.replace("MOMENT", quote(datetime.now(UTC).isoformat()))
     client.get(address)  # what is new is met
     monkeypatch.setattr(ShortCut, "_answered", watched)
     by_short_cut = client.get(address)
@@ -91,3 +95,15 @@ def test_the_estimate_of_a_whole_dataset_is_asked_for_once_in_a_while(
         for _ in range(4):
             asking.get(f"{RESIDENTS}?limit=1&sex=1")
     assert len(asked) == seen + 4  # of a part it is asked for each time
+
+
+def test_a_moment_that_is_not_settled_yet_is_answered_as_of_the_horizon(door: RunningDoor):
+    with door.client(None) as asking:
+        before = datetime.now(UTC)
+        coming = quote((before + timedelta(hours=1)).isoformat())
+        told = [asking.get(f"{PLACES}?as_of={coming}&limit=1").headers["hub-instant"] for _ in range(3)]
+        instants = [datetime.fromisoformat(one) for one in told]
+        assert instants == sorted(instants)
+        assert before <= instants[0]
+        assert instants[-1] <= datetime.now(UTC)
+        assert len(set(instants)) == 3  # looked up anew each time: never taken for settled
