@@ -1,8 +1,8 @@
 """kill -9 at any moment of the demo, then a restart: the same stored content, by digest.
 
-What is killed and when comes from the seed. Six seeds run by default, one for each kind of process; ``FAULT_SEEDS=12``
-runs twelve. Each run gets a hub and connectors of its own and the same department files, and ends when the demo itself
-says that every count is what the generator promised.
+What is killed and when comes from the seed. Six seeds of two kills run by default, each kind of process first in one of
+them; ``FAULT_SEEDS=12`` runs twelve. Each run gets a hub and connectors of its own and the same department files, and
+ends when the demo itself says that every count is what the generator promised.
 """
 
 import contextlib
@@ -28,7 +28,8 @@ from seeds.generate import generate, plan_for
 
 RESIDENTS = 2_000
 SECONDS_MAX = 150  # of one run of the demo on a busy machine
-RUNS_MAX = 3
+RUNS_MAX = 4
+KILLS = 2  # in one run
 ITEMS_BEFORE_MAX = 9  # of ten files; while the last is under way everything that can be killed still runs
 FIRST_SEED = 20261125
 SEEDS = range(FIRST_SEED, FIRST_SEED + int(os.environ.get("FAULT_SEEDS", "6")))
@@ -155,23 +156,69 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reference]:
     shutil.rmtree(template, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class Kill:
+    """What is killed, how many files are done by then, and how long after the last of them."""
+
+    kind: str
+    done: int
+    seconds_after: float
+
+
+def kills_of(seed: int) -> list[Kill]:
+    """Each kind of process comes first once in six seeds; the second kill is of any other, later."""
+    rng = random.Random(seed)
+    first = list(KINDS)[(seed - FIRST_SEED) % len(KINDS)]
+    kinds = [first, rng.choice([kind for kind in KINDS if kind != first])]
+    moments = sorted(rng.sample(range(ITEMS_BEFORE_MAX), KILLS))
+    return [Kill(kind, done, rng.uniform(0, 1)) for kind, done in zip(kinds, moments, strict=True)]
+
+
+class Run:
+    """One demo, started again as often as a kill ends it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.codes: list[int] = []
+        self._demo = start_demo(folder)
+
+    def go_on(self) -> bool:
+        """Whether it runs, if need be again; False when it has come to its end."""
+        code = self._demo.poll()
+        if code is None:
+            return True
+        if code == 0 or len(self.codes) >= RUNS_MAX:
+            return False
+        self.codes.append(code)
+        self._demo = start_demo(self.folder)
+        return True
+
+    def kill(self, one: Kill, rng: random.Random) -> bool:
+        """Wait for the moment and kill; False when the demo ended before."""
+        while not ((self.folder / "connectors").exists() and items_done(self.folder) >= one.done):
+            if not self.go_on():
+                return False
+            time.sleep(0.02)
+        time.sleep(one.seconds_after)
+        return self.go_on() and kill_one(self.folder, one.kind, rng, self._demo)
+
+    def end(self) -> None:
+        """Until it is through, or was started too often."""
+        self.codes.append(wait(self._demo))
+        while self.codes[-1] != 0 and len(self.codes) < RUNS_MAX:
+            self.codes.append(wait(start_demo(self.folder)))
+
+
 @pytest.mark.fault
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_kill_at_any_moment_of_the_demo_ends_in_the_same_content(seed: int, reference: Reference, tmp_path: Path):
-    rng = random.Random(seed)
-    kind = list(KINDS)[(seed - FIRST_SEED) % len(KINDS)]
-    done, delay = rng.randrange(ITEMS_BEFORE_MAX), rng.uniform(0, 1)
-    demo = start_demo(copy_of(reference.template, tmp_path))
-    while demo.poll() is None and not ((tmp_path / "connectors").exists() and items_done(tmp_path) >= done):
-        time.sleep(0.02)
-    time.sleep(delay)
-    killed = kill_one(tmp_path, kind, rng, demo)
-    codes = [wait(demo)]
-    while codes[-1] != 0 and len(codes) < RUNS_MAX:
-        codes.append(wait(start_demo(tmp_path)))
-    said = f"seed {seed}: {kind} killed {delay:.2f} s after {done} files were done; exit codes {codes}"
-    assert killed, said
-    assert codes[-1] == 0, said + "\n" + (tmp_path / "demo.log").read_text()[-5000:]
+def test_two_kills_at_any_moments_of_the_demo_end_in_the_same_content(seed: int, reference: Reference, tmp_path: Path):
+    kills, rng = kills_of(seed), random.Random(seed)
+    run = Run(copy_of(reference.template, tmp_path))
+    killed = [run.kill(one, rng) for one in kills]
+    run.end()
+    said = f"seed {seed}: {kills}; exit codes {run.codes}"
+    assert all(killed), said
+    assert run.codes[-1] == 0, said + "\n" + (tmp_path / "demo.log").read_text()[-5000:]
     assert digests(tmp_path) == reference.digests, said
     assert of_this_run(tmp_path) == [], said
     shutil.rmtree(tmp_path, ignore_errors=True)
