@@ -10,6 +10,9 @@ from typing import Final
 from psycopg import Connection
 
 CHANNEL: Final = "policy_epoch"
+# The epoch beside something else of the same snapshot, as ``e.epoch``. A scalar: PostgreSQL takes the table of one row
+# for one of thousands, and would plan the join with it for them.
+EPOCH_BESIDE: Final = "(SELECT (SELECT epoch FROM policy_epoch) AS epoch) e"
 
 
 def current_epoch(conn: Connection) -> int:

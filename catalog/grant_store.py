@@ -9,6 +9,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from catalog.condition_json import Types, condition_to_json
+from catalog.epoch_store import EPOCH_BESIDE
 from catalog.grant import Grant, Quota
 from catalog.grant_course import GivenGrant, GrantStep
 from catalog.grant_text import rows_from_json
@@ -26,8 +27,7 @@ _FOR = (
     " WHERE dataset = %s AND state <> 'ended'"
 )
 _EPOCH_AND_FOR = (
-    "SELECT e.epoch, g.* FROM (SELECT (SELECT epoch FROM policy_epoch) AS epoch) e"  # noqa: S608 - constants alone
-    " LEFT JOIN LATERAL (" + _FOR + ") g ON true"
+    "SELECT e.epoch, g.* FROM " + EPOCH_BESIDE + " LEFT JOIN LATERAL (" + _FOR + ") g ON true"  # noqa: S608 - constants alone
 )
 
 
@@ -57,8 +57,8 @@ def epoch_and_grants_for(
 
 def _two(holders: Sequence[str]) -> tuple[str, str]:
     # As many as a caller has. For an array or a NULL among them PostgreSQL makes a new plan each time, for 0.2 ms.
-    first, second, *others = (*holders, "", "")
-    assert not any(others)  # noqa: S101 - ``Caller.holders`` are a caller's own id and its organization's
+    assert len(holders) <= 2  # noqa: PLR2004, S101 - ``Caller.holders``: a caller's own id and its organization's
+    first, second = (*holders, "", "")[:2]
     return first, second
 
 

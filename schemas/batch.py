@@ -152,16 +152,20 @@ def write_container(schema_text: bytes, records: int, blocks: tuple[bytes | memo
 class _Cursor:
     """A place in a container's bytes."""
 
-    __slots__ = ("at", "container", "end")
+    __slots__ = ("_view", "at", "container", "end")
 
     def __init__(self, container: bytes) -> None:
         self.container = container
+        self._view = memoryview(container)
         self.end = len(container)
         self.at = 0
 
     def long(self) -> int:
         """A zig-zag varint of at most 64 bits."""
         start, shift, value = self.at, 0, 0
+        if start < self.end and (byte := self.container[start]) < 0x80:  # noqa: PLR2004 - one byte, as most are
+            self.at = start + 1
+            return (byte >> 1) ^ -(byte & 1)
         for at in range(start, min(start + _VARINT_BYTES_MAX, self.end)):
             byte = self.container[at]
             value |= (byte & 0x7F) << shift
@@ -187,7 +191,7 @@ class _Cursor:
         """The next ``size`` bytes, not copied."""
         if size > self.end - self.at:
             raise ContainerTruncated(offset=self.at)
-        taken = memoryview(self.container)[self.at : self.at + size]
+        taken = self._view[self.at : self.at + size]
         self.at += size
         return taken
 

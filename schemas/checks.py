@@ -65,11 +65,11 @@ def check_frame(contract: Contract, frame: pl.DataFrame, *, now: datetime) -> li
 
 
 def key_length_violations(contract: Contract, frame: pl.DataFrame) -> list[Violation]:
-    """Records whose key, or a key they refer to, is longer than any index of the store can hold.
+    """Records whose key, or a key they refer to, has texts of more than ``KEY_BYTES_MAX`` bytes together.
 
     Args:
         contract: whose key and references are looked at.
-        frame: records; of references those are looked at whose fields are all there.
+        frame: records; what it lacks of a key counts for nothing.
     """
     violations: list[Violation] = []
     for names in (contract.key, *(reference.fields for reference in contract.references)):

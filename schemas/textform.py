@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+KEY_BYTES_MAX: Final = 1_000  # indexes take 2,704 bytes of a row at most, and an entry holds more than the key
 KEY_SEPARATOR = "\x1f"  # cannot stand in a value: control characters are rejected
 
 
@@ -39,9 +40,6 @@ _WRITERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], str]], ...] = (
     ((bytes, bytearray, memoryview), lambda value: bytes(value).hex()),
     (Sequence, _array),
 )
-
-
-KEY_BYTES_MAX: Final = 1_000  # indexes take 2,704 bytes of a row at most, and an entry holds more than the key
 
 
 def key_text(values: Sequence[object]) -> str | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from catalog.caller import PUBLIC_ID
 from catalog.decision import Asked
 from hub.api.asked import asked_of
 from hub.api.datasets import STATED, DatasetPath
@@ -121,6 +122,8 @@ def export_dataset(
         "content-disposition": f'attachment; filename="{dataset}.{suffix}"',
         "vary": "accept, authorization, hub-purpose, hub-grant",
     }
+    if export.row.caller != PUBLIC_ID:  # who may read there how it went
+        headers["link"] = f'</v1/exports/{export.row.id}>; rel="describedby"'
     return Streamed(export, chosen.content_type, headers, parts.settings.export_stall_seconds_max)
 
 

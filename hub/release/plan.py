@@ -28,7 +28,7 @@ from schemas.contract import FieldType
 from schemas.national.provider import CryptoProvider
 
 KEYS_REMEMBERED: Final = 10_000
-MADE_MAX: Final = 64  # bodies and statements of one decision
+MADE_MAX: Final = 64  # queries and statements of one decision
 _OWN: Final = re.compile(r"p[0-9]+")  # as Parameters names them
 Made = TypeVar("Made")
 CIPHER_BYTES: Final = 16

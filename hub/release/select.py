@@ -14,6 +14,7 @@ from psycopg import sql
 
 from catalog.condition import Condition, conjunction
 from catalog.decision import Decision
+from catalog.epoch_store import EPOCH_BESIDE
 from catalog.resource import Resource
 from hub.release import reference, shaped, source
 from hub.release.compile import Parameters, condition_sql
@@ -24,8 +25,9 @@ from schemas.contract import FieldType
 SHAPES_REMEMBERED: Final = 4_096
 # The epoch beside the page's rows, in the page's order: nested loops keep it. An empty page is one row of NULLs.
 _PAGE: Final = sql.SQL(
-    "SELECT e.epoch, p.* FROM (SELECT (SELECT epoch FROM policy_epoch) AS epoch) e"
-    " LEFT JOIN LATERAL (SELECT {body}, {place} FROM {source}{order}) p ON true"
+    "SELECT e.epoch, p.* FROM "  # noqa: S608 - constants alone
+    + EPOCH_BESIDE
+    + " LEFT JOIN LATERAL (SELECT {body}, {place} FROM {source}{order}) p ON true"
 )
 _COUNT: Final = sql.SQL("SELECT count(*) FROM {source}")
 _EXPLAIN: Final = sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {source}")
@@ -90,10 +92,10 @@ class Compiled:
         conditions = self._conditions(parameters)
         if after is not None:
             conditions = sql.SQL("{} AND {}").format(conditions, self._beyond(after, parameters))
-        ordered = _written(_ordered(self.query.order, limit))
+        ordered = shaped.written(_ordered(self.query.order, limit))
         text = _PAGE.format(
             body=body.expression,
-            place=_written(_place(self.query.order)),
+            place=shaped.written(_place(self.query.order)),
             source=self._source(conditions, ordered, at),
             order=ordered,
         ).as_string(None)
@@ -172,10 +174,6 @@ class Body:
 # depends on who asks, or for which records.
 
 
-def _written(text: str) -> sql.SQL:
-    return sql.SQL(text)  # pyright: ignore[reportArgumentType] - rendered by psycopg from identifiers and constants
-
-
 @lru_cache(SHAPES_REMEMBERED)
 def _ordered(order: tuple[Order, ...], limit: int) -> str:
     columns = [sql.SQL("{} DESC" if one.descending else "{}").format(sql.Identifier("t", one.field)) for one in order]
@@ -205,7 +203,7 @@ def body_of(compiled: Compiled, form: str) -> Body:
     key = tuple((name, resource.fields[name].type) for name in resource.key)
     text = _body_text(form, geometry, columns, key, opaque=compiled.references is not None)
     parameters = shaped.column_parameters(compiled.decision, resource, names, compiled.pseudonym_key, inner)
-    return Body(_written(text), parameters)
+    return Body(shaped.written(text), parameters)
 
 
 def reference_column(compiled: Compiled) -> sql.Composable:
@@ -230,7 +228,7 @@ def _body_text(
     opaque: bool,
 ) -> str:
     referenced = _referenced(key, opaque=opaque)
-    written = {name: _written(text) for name, text in columns}
+    written = {name: shaped.written(text) for name, text in columns}
     if form == "json":
         return _object({"_ref": referenced} | written).as_string(None)
     if form == "feature":

@@ -51,7 +51,11 @@ def given_text(decision: Decision, resource: Resource, name: str, pseudonym_key:
 
 def given_column(decision: Decision, resource: Resource, name: str, pseudonym_key: bytes, form: str) -> sql.SQL:
     """The same, to be put into a statement."""
-    text = given_text(decision, resource, name, pseudonym_key, form)
+    return written(given_text(decision, resource, name, pseudonym_key, form))
+
+
+def written(text: str) -> sql.SQL:
+    """A piece that was rendered before, to be put into a statement."""
     return sql.SQL(text)  # pyright: ignore[reportArgumentType] - rendered by psycopg from identifiers and constants
 
 

@@ -23,7 +23,7 @@ def stage(cluster: Cluster, migrated_template: str) -> Iterator[AccessStage]:
     ("who", "phases", "examples"),
     [
         pytest.param("administrator", "coverage", 1, id="every way a request can break the document"),
-        pytest.param("person of the holder", "fuzzing,stateful", 3, id="requests at random, and what follows on them"),
+        pytest.param("person of the holder", "fuzzing,stateful", 8, id="requests at random, and what follows on them"),
     ],
 )
 def test_schemathesis_finds_nothing(stage: AccessStage, tmp_path: Path, who: str, phases: str, examples: int):

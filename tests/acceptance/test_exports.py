@@ -105,7 +105,7 @@ def test_a_whole_dataset_with_its_digest(department: httpx.Client):
             digest.update(chunk)
             size += len(chunk)
             rows += chunk.count(b"\n")
-    found = department.get(f"/v1/exports/{answer.headers['hub-export']}")
+    found = department.get(answer.links["describedby"]["url"])
     told = found.json()
     assert (told["state"], told["rows"], rows, told["bytes"]) == ("complete", COUNT, COUNT + 1, size)
     assert told["sm3"] == digest.hexdigest()
@@ -193,6 +193,7 @@ def test_the_public_may_have_what_is_open_and_nothing_else(door: RunningDoor):
     with door.client(None) as public:
         answer = public.get(f"/v1/datasets/{PLACE}/export?format=ndjson")
         assert (answer.status_code, len(answer.text.splitlines())) == (200, 12)
+        assert "link" not in answer.headers
         assert public.get(f"/v1/exports/{answer.headers['hub-export']}").status_code == 401
         refused = public.get(EXPORT)
         assert (refused.status_code, refused.json()["code"]) == (403, "release_refused")

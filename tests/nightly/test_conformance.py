@@ -1,6 +1,6 @@
 """schemathesis in full: all phases, a hundred examples of each operation, as the two callers of ``make test``.
 
-Up to half an hour each, with another seed every day.
+Some five minutes each, with another seed every day.
 """
 
 from collections.abc import Iterator
