@@ -14,7 +14,8 @@ from anyio.to_thread import run_sync
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
-from hub.release.export import Export, StreamCut
+from hub.release.export import Export
+from hub.release.read_ahead import StreamCut
 
 THREADS_MAX: Final = 64  # of streams, apart from the threads that answer requests; ``exports_max`` is below it
 

@@ -36,17 +36,18 @@ def copied(conn: Connection, statement: sql.Composed | bytes, look: Look) -> Gen
     take, waiting = connection.get_copy_data, select.poll()
     waiting.register(connection.socket, select.POLLIN)
     with conn.cursor() as cursor, cursor.copy(statement):
-        parts: list[memoryview] = []
-        size = 0
+        # One buffer: rows kept one by one would have the allocator ask the system for memory all the time.
+        rows, held = 0, bytearray()
         while True:
             length, row = take(1)
             if length > 0:
-                parts.append(row)
-                size += length
-                if size < CHUNK_BYTES:
+                held += row
+                rows += 1
+                if len(held) < CHUNK_BYTES:
                     continue
-                yield Chunk(b"".join(parts), len(parts))
-                parts, size = [], 0
+                yield Chunk(bytes(held), rows)
+                rows = 0
+                held.clear()
                 look()
             elif length == 0:
                 look()
@@ -55,8 +56,8 @@ def copied(conn: Connection, statement: sql.Composed | bytes, look: Look) -> Gen
             else:
                 break
         _end(conn)
-        if parts:
-            yield Chunk(b"".join(parts), len(parts))
+        if held:
+            yield Chunk(bytes(held), rows)
 
 
 def _end(conn: Connection) -> None:

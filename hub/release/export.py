@@ -11,7 +11,6 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -32,18 +31,12 @@ from hub.release.export_format import Writer, writer_of
 from hub.release.export_store import ExportRow, add_export, beat, close_export, find_export, lock_lost
 from hub.release.formats import Format
 from hub.release.page import leaf_of
-from hub.release.segment import Key, bound_after
+from hub.release.read_ahead import Boundary, ReadAhead, StreamCut, Why
+from hub.release.segment import Key
 from hub.release.trail_store import Trail
 from hub.release.whole import CHECK_SECONDS, CallerNow, Opened, Opener
 from schemas.errors import HubError
 
-Why = Literal["", "policy", "quota", "disconnected", "stalled", "slow", "store", "lost"]
-
-PART_ROWS_FIRST: Final = 2_000
-PART_ROWS_MIN: Final = 100
-PART_ROWS_MAX: Final = 100_000
-PART_BYTES: Final = 4 * 1024 * 1024  # what a part is meant to hold, and so what is held in memory
-HELD_BYTES_MAX: Final = 4 * PART_BYTES  # beyond that a part is sent while it is read
 BEAT_SECONDS: Final = 1.0
 POINTS_MAX: Final = 16
 LOST_MAX: Final = 100  # closed at a time
@@ -70,14 +63,6 @@ class ExportAsk:
     instant: datetime | None = None
     after: str | None = None
     other_terms: bool = False
-
-
-class StreamCut(Exception):
-    """A stream ends here, before its end. Not an error to be told: the answer has long begun."""
-
-    def __init__(self, why: Why) -> None:
-        super().__init__(why)
-        self.why: Why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +211,7 @@ class Export:
         """
         try:
             yield from self._counted(Chunk(self._writer.begin(), 0))
-            with closing(self._exports.connect()) as conn:
-                yield from self._parts(conn)
+            yield from self._parts()
             yield from self._counted(Chunk(self._writer.end(), 0))
             self._close("complete", "")
         except StreamCut as cut:
@@ -248,37 +232,21 @@ class Export:
 
     # Parts -----------------------------------------------------------------------------------------------------------
 
-    def _parts(self, conn: Connection) -> Generator[bytes]:
-        after, rows = self._after, PART_ROWS_FIRST
-        while True:
-            self._look()
-            until = bound_after(conn, self._opened.compiled, after, rows)
-            before_rows, before_bytes = self._rows, self._bytes
-            yield from self._part(conn, after, until)
-            if until is None:
-                return
-            after = until
-            self._boundary(conn, after)
-            rows = _next_rows(rows, self._rows - before_rows, self._bytes - before_bytes)
-
-    def _part(self, conn: Connection, after: Key | None, until: Key | None) -> Generator[bytes]:
-        """Read whole, then sent: the transaction is over before a slow reader could hold it open."""
-        began, held, size = time.monotonic(), list[Chunk](), 0
-        instant = self.row.instant
-        with closing(
-            self._writer.part(conn, self._opened.compiled, after, until, instant, self._look)  # pyright: ignore[reportArgumentType] - generators all
-        ) as chunks:
-            for chunk in chunks:
-                held.append(chunk)
-                size += len(chunk.content)
-                if size > HELD_BYTES_MAX:
-                    for one in held:
-                        yield from self._counted(one)
-                        if time.monotonic() - began > self._exports.transaction_seconds_max:
-                            raise StreamCut("slow")
-                    held, size = [], 0
-        for one in held:
-            yield from self._counted(one)
+    def _parts(self) -> Generator[bytes]:
+        exports = self._exports
+        with ReadAhead(
+            exports.connect,
+            self._writer,
+            lambda: self._opened.compiled,
+            self.row.instant,
+            self._after,
+            exports.transaction_seconds_max,
+        ) as ahead:
+            for piece in ahead.pieces(self._look):
+                if isinstance(piece, Boundary):
+                    self._boundary(piece.key)
+                else:
+                    yield from self._counted(piece)
 
     def _counted(self, chunk: Chunk) -> Generator[bytes]:
         if not chunk.content:
@@ -293,13 +261,14 @@ class Export:
         self._bytes += len(chunk.content)
         yield chunk.content
 
-    def _boundary(self, conn: Connection, key: Key) -> None:
+    def _boundary(self, key: Key) -> None:
         now = self._exports.clock()
         point = self._exports.point(self.row, key, self._rows, self._bytes, now)
         self._points = [*self._points[1 - POINTS_MAX :], point]
         if time.monotonic() - self._beat_at >= BEAT_SECONDS:
             self._beat_at = time.monotonic()
-            beat(conn, self.row.id, self._rows, self._bytes, self._points, now)
+            with self._exports.pool.connection() as conn:
+                beat(conn, self.row.id, self._rows, self._bytes, self._points, now)
 
     # Looking ---------------------------------------------------------------------------------------------------------
 
@@ -363,14 +332,6 @@ def _close_row(conn: Connection, row: ExportRow, points: Any, now: datetime) -> 
         result_sm3=row.sm3 or "",
     )
     append(conn, leaf, now)
-
-
-def _next_rows(rows: int, sent_rows: int, sent_bytes: int) -> int:
-    """So many that a part holds about ``PART_BYTES``; it grows by doubling at the most."""
-    if not sent_rows:
-        return min(2 * rows, PART_ROWS_MAX)
-    wanted = int(rows * PART_BYTES / max(1, sent_bytes))
-    return min(max(wanted, PART_ROWS_MIN), 2 * rows, PART_ROWS_MAX)
 
 
 def _digest(dataset: str, format_: str) -> str:

@@ -21,6 +21,7 @@ from standing_maker import FILE, Standing, read_until_cut, standing
 from catalog.grant import Quota
 from hub.identity.errors import NotAuthenticated
 from hub.release import export as export_module
+from hub.release import read_ahead
 from hub.release.errors import CursorWrong, QueryWrong, ReleaseRefused
 from hub.release.export import close_lost
 from hub.release.export_errors import ExportsTooMany, ExportTermsChanged, ExportUnknown
@@ -31,8 +32,8 @@ COUNT = 60
 @pytest.fixture
 def stage(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
     """A dataset in parts of ten records, with a grant for files."""
-    monkeypatch.setattr(export_module, "PART_ROWS_FIRST", 10)
-    monkeypatch.setattr(export_module, "PART_ROWS_MAX", 10)
+    monkeypatch.setattr(read_ahead, "PART_ROWS_FIRST", 10)
+    monkeypatch.setattr(read_ahead, "PART_ROWS_MAX", 10)
     monkeypatch.setattr(export_module, "CHECK_SECONDS", 0.0)
     monkeypatch.setattr(export_module, "BEAT_SECONDS", 0.0)
     with standing(database_url, RESIDENT, PLACE) as made:

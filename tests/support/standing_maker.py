@@ -10,10 +10,11 @@ from release_maker import PURPOSE, RESIDENT, KeysInMemory, WayOut, way_out
 
 from catalog.caller import Caller
 from catalog.decision import Asked
-from hub.release.export import Export, ExportAsk, Exports, StreamCut
+from hub.release.export import Export, ExportAsk, Exports
 from hub.release.export_format import OFFERED
 from hub.release.export_store import ExportRow, find_export
 from hub.release.feed import Feed, feed_of
+from hub.release.read_ahead import StreamCut
 from hub.release.whole import CallerNow, Opener
 from hub.store.connect import connect
 from schemas.national.provider import SoftwareProvider
