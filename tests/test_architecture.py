@@ -17,15 +17,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("schemas", "catalog", "connectors", "hub", "seeds")
+ROOMS = ("schemas", "catalog", "connectors", "hub", "seeds", "deploy")
 
-# Who may import whom. The demo in seeds drives the hub from outside, through its command lines and HTTP.
+# Who may import whom. The demo in seeds drives the hub from outside, through its command lines and HTTP. The stack in
+# deploy has its PostgreSQL as the hub's private cluster.
 ARROWS: dict[str, set[str]] = {
     "schemas": set(),
     "catalog": {"schemas"},
     "connectors": {"schemas"},
     "hub": {"schemas", "catalog", "connectors"},
     "seeds": {"schemas"},
+    "deploy": {"hub"},
 }
 
 # Foreign packages that only some places may know.
@@ -95,6 +97,7 @@ NOT_OURS = {
     ".venv",
     ".demo",
     ".bench",
+    ".stack",
     ".hub",
     ".hypothesis",
     ".ruff_cache",
