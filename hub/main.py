@@ -9,7 +9,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from hub.errors import SettingWrong
 from hub.exchange.embedded_log import EmbeddedLog
 from hub.exchange.log import Log
 from hub.keys import FOLDER as KEYS_FOLDER
@@ -23,9 +25,13 @@ from schemas.national.libcrypto import choose_libcrypto
 from schemas.national.provider import SoftwareProvider
 from schemas.national.self_test import self_test
 
+if TYPE_CHECKING:
+    from hub.exchange.kafka_log_cluster import KafkaOptions
+
 Tell = Callable[[str], None]
 CLUSTER_FOLDER = "postgres"
 LEDGER_KEY = "ledger"
+KAFKA_OVERHEAD_BYTES = 1024 * 1024  # of a message beside its container: the envelope, and what Kafka adds
 
 
 def utc_now() -> datetime:
@@ -99,11 +105,43 @@ def keys_of(settings: Settings) -> Keys:
 @contextmanager
 def opened_log(settings: Settings, url: str) -> Generator[Log]:
     """The log, while it is used."""
+    backlog_bytes_max = int(settings.log_backlog_bytes_max)
     match settings.log:
         case "embedded":
-            log = EmbeddedLog(url, backlog_bytes_max=int(settings.log_backlog_bytes_max))
+            log: Log = EmbeddedLog(url, backlog_bytes_max=backlog_bytes_max)
+        case "kafka":
+            from hub.exchange.kafka_log import KafkaLog  # its client takes long to load, and most hubs have none
+
+            log = KafkaLog(kafka_of(settings), url, backlog_bytes_max=backlog_bytes_max)
     with closing(log):
         yield log
+
+
+def kafka_of(settings: Settings) -> "KafkaOptions":
+    """How Kafka is reached.
+
+    Raises:
+        SettingWrong: the password cannot be read.
+    """
+    from hub.exchange.kafka_log_cluster import KafkaOptions
+
+    password = None
+    if settings.kafka_password_file is not None:
+        try:
+            password = settings.kafka_password_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingWrong(setting="HUB_KAFKA_PASSWORD_FILE", problem=type(error).__name__) from None
+    return KafkaOptions(
+        servers=settings.kafka_servers,
+        security=settings.kafka_security,
+        mechanism=settings.kafka_mechanism,
+        user=settings.kafka_user,
+        password=password,
+        ca_file=None if settings.kafka_ca_file is None else str(settings.kafka_ca_file),
+        prefix=settings.kafka_prefix,
+        replication=settings.kafka_replication,
+        message_bytes_max=int(settings.batch_bytes_max) + KAFKA_OVERHEAD_BYTES,
+    )
 
 
 def ready_topic(settings: Settings, topic: str, tell: Tell) -> None:

@@ -62,7 +62,33 @@ class Settings(BaseSettings):
         description="OpenID issuer whose access tokens the hub takes, https://…; without it the hub's built-in one.",
     )
     oidc_audience: str = Field(default="hub", min_length=1, description="Audience an access token must be meant for.")
-    log: Literal["embedded"] = Field(default="embedded", description="The log: embedded keeps it in the database.")
+    log: Literal["embedded", "kafka"] = Field(
+        default="embedded", description="The log: embedded keeps it in the database, kafka in a Kafka cluster."
+    )
+    kafka_servers: str = Field(
+        default="127.0.0.1:9092",
+        pattern=r"^[A-Za-z0-9.\[\]:_-]+:[0-9]{1,5}(,[A-Za-z0-9.\[\]:_-]+:[0-9]{1,5})*$",
+        description="Where Kafka is found, host:port, by commas.",
+    )
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How Kafka is spoken to."
+    )
+    kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512", description="How the hub proves who it is where kafka_security begins with SASL."
+    )
+    kafka_user: str | None = Field(default=None, description="The hub's principal in Kafka.")
+    kafka_password_file: Path | None = Field(
+        default=None, description="File with that principal's password and nothing else."
+    )
+    kafka_ca_file: Path | None = Field(
+        default=None, description="Certificates of authorities that are trusted for Kafka (PEM); the system's without."
+    )
+    kafka_prefix: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9._-]{0,60}$",
+        description="Put before the name of every topic and group, where hubs share a Kafka cluster.",
+    )
+    kafka_replication: int = Field(default=1, ge=1, le=7, description="Copies of a new topic's messages in Kafka.")
     log_partitions: int = Field(default=2, ge=1, le=256, description="Partitions of a new dataset's topic.")
     log_retention_hours: int = Field(
         default=168, ge=1, description="How long the log keeps messages that every group has read."

@@ -22,6 +22,7 @@ from seeds.demo_grants import (
     granted,
     proposed,
 )
+from seeds.demo_outcome import write_outcome
 from seeds.demo_processes import program
 from seeds.demo_release import RECORDS, Callers
 from seeds.demo_setup import token_files, write_secret
@@ -65,6 +66,7 @@ class WayOut:
             status.update(say("统计汇总", "statistics"))
             publish_statistics(public, self.environment)
         callers = Callers(public, developer, department)
+        write_outcome(self.folder, self.environment, callers)
         decision = demo_release.show_side_by_side(self.console, callers, say)
         demo_release.show_aggregates(self.console, public, say)
         demo_release.show_explanation(self.console, department, say)

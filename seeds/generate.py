@@ -5,11 +5,12 @@
 
 import argparse
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -21,6 +22,8 @@ Progress = Callable[[str], None]
 EXPECTED = "expected.json"
 RESIDENTS = 100_000
 _REPEATS_PER_RESIDENT = 1 / 1000
+# What a file says is as old as the file (its records have no version of their own), so every demo's are as old.
+WRITTEN_AT: Final = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
 _WORKING_AGE = (date(1955, 1, 1), date(2000, 12, 31))
 
 
@@ -119,6 +122,7 @@ def write(generated: Generated, folder: Path, progress: Progress) -> None:
         unfinished = target.with_name(f".unfinished-{target.name}")
         unfinished.unlink(missing_ok=True)
         write_file(unfinished)
+        os.utime(unfinished, (WRITTEN_AT, WRITTEN_AT))
         unfinished.rename(target)
 
 

@@ -17,10 +17,12 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from hub.errors import LogUnavailable, OutcomeUnknown, TopicUnknown
-from hub.exchange.embedded_log_backlog import Backlog
+from hub.exchange.embedded_log_backlog import unread_bytes
 from hub.exchange.embedded_log_consumer import EmbeddedConsumer
 from hub.exchange.embedded_log_retention import empty_partition, sweep
 from hub.exchange.log import TOPIC_PREFIX, Appended, Lag, PositionSource, Topic
+from hub.exchange.log_backlog import Backlog
+from hub.exchange.log_group_store import forget_positions, register_group
 from hub.exchange.murmur2 import partition_of
 from hub.store.connect import pool
 
@@ -59,7 +61,7 @@ class EmbeddedLog:
     ) -> None:
         self._url = url
         self._silent_seconds_max = silent_seconds_max
-        self._backlog = Backlog(NAME, backlog_bytes_max)
+        self._backlog = Backlog(backlog_bytes_max)
         self._partitions: dict[str, _Partitions] = {}
         self._closing = contextlib.ExitStack()
         with _unavailable():
@@ -129,7 +131,7 @@ class EmbeddedLog:
         """
         size = len(value) + len(key) + sum(len(name) + len(content) for name, content in headers.items())
         with self._session() as conn:
-            self._backlog.admit(conn, topic, size)
+            self._backlog.admit(topic, size, lambda: unread_bytes(conn, NAME, topic))
             while True:
                 partitions = self._partitions.get(topic) or self._look_up(conn, topic)
                 partition = partition_of(key, len(partitions.numbers))
@@ -165,7 +167,7 @@ class EmbeddedLog:
     ) -> EmbeddedConsumer:
         """Join a group that reads the topics of a prefix. From now on retention waits for the group."""
         with self._session() as conn:
-            number = _register_group(conn, group, topic_prefix)
+            number = register_group(conn, group, topic_prefix)
         return EmbeddedConsumer(
             self._url, NAME, (number, group), member, positions, topic_prefix, self._silent_seconds_max
         )
@@ -233,7 +235,7 @@ def _close_topic(conn: Connection, topic: str) -> list[tuple[int, int]]:
         ).fetchone()
         if row is None:
             raise TopicUnknown(topic=topic)
-        conn.execute("DELETE FROM log_position WHERE log = %s AND incarnation = %s", [NAME, row[1]])
+        forget_positions(conn, NAME, row[1])
         return conn.execute(
             "UPDATE log_partition SET closed = true WHERE topic = %s RETURNING id, next_offset", [row[0]]
         ).fetchall()
@@ -262,18 +264,6 @@ def _append(
         },
     ).fetchone()
     return None if row is None else int(row[0])
-
-
-def _register_group(conn: Connection, group: str, topic_prefix: str) -> int:
-    with conn.transaction():
-        conn.execute(
-            "INSERT INTO log_group (name, topics) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING", [group, topic_prefix]
-        )
-        row = conn.execute("SELECT id, topics FROM log_group WHERE name = %s", [group]).fetchone()
-        assert row is not None  # noqa: S101 - inserted above, and never removed
-        if row[1] != topic_prefix:
-            conn.execute("UPDATE log_group SET topics = %s WHERE id = %s", [topic_prefix, row[0]])
-    return int(row[0])
 
 
 @contextmanager

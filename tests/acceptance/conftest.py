@@ -5,11 +5,21 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import running_stack
 from psycopg import sql
 from running_door import RunningDoor, populate, running
 
 from hub.store.cluster import ROLE, Cluster
 from hub.store.connect import connect
+
+
+@pytest.fixture(autouse=True)
+def _log_of_commands(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where a stack is to be used, commands that a test runs keep their log in its Kafka too."""
+    with running_stack.log_settings() as settings:
+        for name, value in settings.items():
+            monkeypatch.setenv(f"HUB_{name.upper()}", value)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pytest
 from exchange_maker import ORGANIZATION, TOPIC, Exchange, exchange_in, history, opened_log, row, send
 from log_subjects import put
 from psycopg import sql
+from running_stack import logs
 
 from hub.errors import PositionLost
 from hub.exchange.intake import HEADER
@@ -18,7 +19,7 @@ from hub.main_processes import run_worker
 from hub.settings import Settings
 from schemas.batch import sm3_hex
 
-LOGS = ["embedded", "hostile-1", "hostile-2", "hostile-3"]
+LOGS = logs("embedded", "hostile-1", "hostile-2", "hostile-3")
 
 
 @pytest.fixture
@@ -134,7 +135,7 @@ def test_an_idle_worker_reads_again_what_a_position_was_put_back_for(exchange: E
     assert exchange.conn.execute('SELECT code FROM data."420000_simple" ORDER BY code').fetchall() == [("b",), ("c",)]
 
 
-@pytest.mark.parametrize("kind", ["embedded", "hostile-4"])
+@pytest.mark.parametrize("kind", logs("embedded", "hostile-4"))
 def test_what_cannot_be_taken_is_refused_and_the_partition_goes_on(exchange: Exchange, kind: str):
     good = exchange.batch([row("a", 1, 1)])
     undecodable = b"Obj\x01 and nothing that follows"

@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
+import running_stack
 from contract_maker import simple_contract_source
 from hostile_log import HostileLog
-from log_subjects import PositionsOfStore, put
+from log_subjects import PositionsOfStore, kafka, put
 from psycopg import Connection
 
 from catalog.organization import Organization
@@ -193,8 +194,12 @@ def exchange_in(database_url: str) -> Generator[Exchange]:
 
 @contextmanager
 def opened_log(kind: str, database_url: str) -> Generator[Log]:
-    """``embedded``, or ``hostile-<seed>`` with its positions in the store."""
+    """``embedded``, ``kafka``, or ``hostile-<seed>`` with its positions in the store."""
     name, _, seed = kind.partition("-")
+    if name == "kafka":
+        with kafka(running_stack.kafka_servers(), database_url) as subject:
+            yield subject.log
+        return
     if name == "embedded":
         with closing(EmbeddedLog(database_url)) as log:
             yield log

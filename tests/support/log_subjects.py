@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import uuid4
 
 from hostile_log import HostileLog
 from psycopg import Connection
@@ -15,6 +16,8 @@ from psycopg import Connection
 from hub.errors import LogFull, LogUnavailable, OutcomeUnknown, PositionLost
 from hub.exchange import position
 from hub.exchange.embedded_log import EmbeddedLog
+from hub.exchange.kafka_log import KafkaLog
+from hub.exchange.kafka_log_cluster import KafkaOptions
 from hub.exchange.log import Appended, Consumer, Log, Message, PositionSource
 from hub.store.connect import connect
 
@@ -169,6 +172,23 @@ def embedded(database_url: str) -> Generator[Subject]:
             return closing.enter_context(contextlib.closing(log))
 
         yield Subject(opened(1024**3), PositionsOfStore(conn), opened)
+
+
+@contextmanager
+def kafka(servers: str, database_url: str) -> Generator[Subject]:
+    """The log in Kafka, behind a prefix of its own; its topics are removed afterwards."""
+    options = KafkaOptions(servers, prefix=f"test-{uuid4().hex[:12]}.", message_bytes_max=BYTES_MAX)
+    with contextlib.ExitStack() as closing:
+        conn = closing.enter_context(contextlib.closing(connect(database_url, "test positions", autocommit=True)))
+
+        def opened(backlog_bytes_max: int) -> Log:
+            log = KafkaLog(options, database_url, backlog_bytes_max=backlog_bytes_max)
+            return closing.enter_context(contextlib.closing(log))
+
+        log = opened(1024**3)
+        yield Subject(log, PositionsOfStore(conn), opened)
+        for topic in log.topics():
+            log.delete_topic(topic.name)
 
 
 @contextmanager

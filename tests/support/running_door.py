@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import running_stack
 import uvicorn
 
 from catalog.organization import Organization
@@ -100,7 +101,8 @@ class RunningDoor:
 def running(database_url: str, **changes: object) -> Generator[RunningDoor]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hub-door-")))
-        given = {"database_url": database_url, "port": 0, "data_folder": folder, **changes}
+        log = stack.enter_context(running_stack.log_settings())
+        given = {"database_url": database_url, "port": 0, "data_folder": folder, **log, **changes}
         settings = Settings(**given)  # pyright: ignore[reportArgumentType]  # names of settings
         listening = stack.enter_context(bound_socket(settings))
         parts = stack.enter_context(opened_parts(listening_at(settings, listening), database_url))
