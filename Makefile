@@ -71,9 +71,11 @@ nightly: $(STAMP) ## what takes too long for every change: files of many gigabyt
 reference: $(STAMP) ## write docs/reference.md from the code
 	@$(BIN)/python tests/support/reference_document.py
 
-lock: $(STAMP) ## resolve pyproject.toml into requirements.lock again
+lock: $(STAMP) ## resolve pyproject.toml into requirements.lock, and that of the image, again
 	@$(BIN)/uv pip compile --quiet --upgrade --extra dev --universal --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header pyproject.toml --output-file requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	  --constraints requirements.lock pyproject.toml --output-file deploy/image/requirements.lock
 
 clean: ## remove the environment, the demo's data and all caches
 	@[ ! -e .stack ] || $(BIN)/python -m deploy.stack stop

@@ -11,6 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import make_conninfo
+
 from hub.errors import SettingWrong
 from hub.exchange.embedded_log import EmbeddedLog
 from hub.exchange.log import Log
@@ -78,10 +81,33 @@ class KeptStore:
 def kept_store(settings: Settings, tell: Tell) -> Generator[KeptStore]:
     """The store, whatever it is, while it is used."""
     if settings.database_url is not None:
-        yield KeptStore(settings.database_url, None)
+        yield KeptStore(_with_password(settings, settings.database_url), None)
         return
     with cluster_of(settings, tell) as cluster:
         yield KeptStore(cluster.url(), cluster)
+
+
+def _with_password(settings: Settings, url: str) -> str:
+    """The connection string, with the password of its file."""
+    if settings.database_password_file is None:
+        return url
+    password = _secret("HUB_DATABASE_PASSWORD_FILE", settings.database_password_file)
+    try:
+        return make_conninfo(url, password=password)
+    except ProgrammingError:  # its sentence would repeat the connection string
+        raise SettingWrong(setting="HUB_DATABASE_URL", problem="it cannot be read") from None
+
+
+def _secret(setting: str, file: Path) -> str:
+    """What stands in a secret's file.
+
+    Raises:
+        SettingWrong: it cannot be read.
+    """
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingWrong(setting=setting, problem=type(error).__name__) from None
 
 
 # Keys ----------------------------------------------------------------------------------------------------------------
@@ -125,12 +151,8 @@ def kafka_of(settings: Settings) -> "KafkaOptions":
     """
     from hub.exchange.kafka_log_cluster import KafkaOptions
 
-    password = None
-    if settings.kafka_password_file is not None:
-        try:
-            password = settings.kafka_password_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingWrong(setting="HUB_KAFKA_PASSWORD_FILE", problem=type(error).__name__) from None
+    file = settings.kafka_password_file
+    password = None if file is None else _secret("HUB_KAFKA_PASSWORD_FILE", file)
     return KafkaOptions(
         servers=settings.kafka_servers,
         security=settings.kafka_security,

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
         repr=False,
         description="PostgreSQL with PostGIS to use, postgresql://…; without it the hub starts a private cluster.",
     )
+    database_password_file: Path | None = Field(
+        default=None, description="File with the password for database_url and nothing else, where that names none."
+    )
     data_folder: Path = Field(
         default=Path(".hub"), description="Where the hub keeps its files: the private cluster, logs, hub.env."
     )

@@ -50,7 +50,8 @@ def live() -> Health:
     "/health/ready", summary="Batches can be taken", response_model=Health, responses=_problem_responses(422, 500, 503)
 )
 def ready(parts: PartsOf, language: LanguageOf) -> Health | JSONResponse:
-    """The store answers and receipts are heard of."""
+    """The store answers, the log answers, and receipts are heard of."""
+    parts.door.look_at_log()
     with parts.pool.connection(timeout=2) as conn:
         conn.execute("SELECT 1")
     if not parts.listener.listening:

@@ -57,6 +57,14 @@ class Door:
         self._contracts: dict[tuple[str, int], Contract] = {}
         self._signatures = Signatures()
 
+    def look_at_log(self) -> None:
+        """See whether the log answers.
+
+        Raises:
+            LogUnavailable: it does not; no batch can be taken.
+        """
+        self._log.topics()
+
     def dataset(self, sender: str, dataset: str) -> Dataset:
         """A dataset the sender owns or may hand in.
 

@@ -14,9 +14,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import httpx
 import pytest
 import running_stack
 from log_subjects import BYTES_MAX, PositionsOfStore, Subject, kafka, put, values
+from running_door import running
 
 from hub.errors import LogError, LogUnavailable, OutcomeUnknown, PositionLost
 from hub.exchange.kafka_log import KafkaLog
@@ -176,6 +178,17 @@ def test_where_no_broker_answers_it_is_said_in_time_and_nothing_is_appended(data
             with pytest.raises(LogUnavailable):
                 ask()
             assert time.monotonic() - began < 10
+
+
+def test_a_door_whose_log_is_away_lives_but_is_not_ready(database_url: str):
+    with (
+        running(database_url, log="kafka", kafka_servers="127.0.0.1:1") as door,
+        httpx.Client(base_url=door.url) as client,
+    ):
+        assert client.get("/v1/health/live").status_code == 200
+        answer = client.get("/v1/health/ready", timeout=20)
+        assert (answer.status_code, answer.json()["code"]) == (503, "log_unavailable")
+        assert "retry-after" in answer.headers
 
 
 def test_the_partitions_of_a_member_that_is_killed_go_to_the_others(subject: Subject, database_url: str):
