@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "serve": ("cli_run", "serve_command"),
     "worker": ("cli_run", "worker_command"),
     "dispatch": ("cli_subscription", "dispatch_command"),
+    "metrics": ("cli_metrics", "metrics_command"),
     "erase": ("cli_exchange", "erase"),
 }
 GROUPS: Final[Mapping[str, tuple[str, str]]] = {
@@ -31,6 +32,7 @@ GROUPS: Final[Mapping[str, tuple[str, str]]] = {
     "mandate": ("cli_organization", "mandate"),
     "person": ("cli_person", "person"),
     "application": ("cli_application", "application"),
+    "keycloak": ("cli_keycloak", "keycloak"),
     "receipt": ("cli_exchange", "receipt"),
     "quarantine": ("cli_exchange", "quarantine"),
     "ledger": ("cli_ledger", "ledger"),

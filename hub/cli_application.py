@@ -78,6 +78,24 @@ def resume(id_: Id, acting_as: ActingAs, reason: Reason) -> None:
     say("应用已恢复。", "the application is live again.")
 
 
+@application.command("link")
+def link_client(
+    id_: Id,
+    acting_as: ActingAs,
+    issuer: Annotated[str, typer.Option(help="The other issuer, as its tokens name it.")],
+    client: Annotated[str, typer.Option(help="Id of the client there (azp of its tokens).")],
+    subject: Annotated[
+        str | None, typer.Option(help="Subject of the client's own tokens, where it gets some without a person.")
+    ] = None,
+) -> None:
+    """Say that a client of another issuer is this application; administrators only."""
+    now = datetime.now(UTC)
+    with transaction() as conn:
+        actor = caller_of_login(conn, acting_as, now)
+        applications.link_client(conn, actor, _known(id_), issuer, client, now, subject=subject)
+    say(f"客户端 {client} 已关联到该应用。", f"client {client} is linked to the application.")
+
+
 @key.command("add")
 def add_key(id_: Id, acting_as: ActingAs, days: Days = KEY_DAYS, as_json: AsJson = False) -> None:
     """Make another key and print it, once."""

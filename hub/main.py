@@ -30,6 +30,7 @@ from schemas.national.self_test import self_test
 
 if TYPE_CHECKING:
     from hub.exchange.kafka_log_cluster import KafkaOptions
+    from hub.identity.keycloak_clients import KeycloakClients
 
 Tell = Callable[[str], None]
 CLUSTER_FOLDER = "postgres"
@@ -123,6 +124,21 @@ def crypto_of(settings: Settings) -> SoftwareProvider:
 def keys_of(settings: Settings) -> Keys:
     """The hub's own keys, made on first use."""
     return Keys(settings.keys_folder or settings.data_folder / KEYS_FOLDER, crypto_of(settings))
+
+
+def keycloak_clients(settings: Settings) -> "KeycloakClients":
+    """The clients of the realm that is the hub's issuer.
+
+    Raises:
+        SettingWrong: the issuer is none, or the secret cannot be read.
+    """
+    from hub.identity.keycloak_clients import KeycloakClients
+
+    if settings.oidc_issuer is None or settings.keycloak_secret_file is None:
+        missing = "HUB_OIDC_ISSUER" if settings.oidc_issuer is None else "HUB_KEYCLOAK_SECRET_FILE"
+        raise SettingWrong(setting=missing, problem="it is needed to administer Keycloak")
+    secret = _secret("HUB_KEYCLOAK_SECRET_FILE", settings.keycloak_secret_file)
+    return KeycloakClients(settings.oidc_issuer, settings.oidc_audience, settings.keycloak_client, secret)
 
 
 # Log -----------------------------------------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address the HTTP door listens on.")
     port: int = Field(default=8420, ge=0, le=65_535, description="Port the HTTP door listens on; 0 takes a free one.")
+    metrics_port: int = Field(default=9420, ge=1, le=65_535, description="Port of hub metrics, on the door's address.")
     public_url: str | None = Field(
         default=None,
         description="Address callers reach the hub at, https://…; its built-in issuer is named after it. Without it "
@@ -65,6 +66,14 @@ class Settings(BaseSettings):
         description="OpenID issuer whose access tokens the hub takes, https://…; without it the hub's built-in one.",
     )
     oidc_audience: str = Field(default="hub", min_length=1, description="Audience an access token must be meant for.")
+    keycloak_client: str = Field(
+        default="hub-admin",
+        min_length=1,
+        description="Client by which the hub administers oidc_issuer where that is a realm of Keycloak.",
+    )
+    keycloak_secret_file: Path | None = Field(
+        default=None, description="File with that client's secret and nothing else; without it nothing is administered."
+    )
     log: Literal["embedded", "kafka"] = Field(
         default="embedded", description="The log: embedded keeps it in the database, kafka in a Kafka cluster."
     )

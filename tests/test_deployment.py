@@ -112,6 +112,8 @@ def test_ports_and_health_paths_are_the_doors():
     port = Settings.model_fields["port"].default
     assert f"EXPOSE {port}\n" in DOCKERFILE
     assert SERVICES["api"]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    metrics = Settings.model_fields["metrics_port"].default
+    assert SERVICES["metrics"]["ports"] == [f"127.0.0.1:{metrics}:{metrics}"]
     [api] = [pod["containers"][0] for name, pod in pods() if name == "api"]
     assert api["ports"] == [{"name": "http", "containerPort": port}]
     probed = {api[probe]["httpGet"]["path"] for probe in ("livenessProbe", "readinessProbe")}

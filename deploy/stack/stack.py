@@ -159,7 +159,7 @@ class Stack:
             kafka.wait_until_up(started, dead)
 
     def _cluster(self) -> Cluster:
-        return Cluster(self._folder / "postgres", tell=self._tell)
+        return Cluster(self._folder / "postgres", on_port=True, tell=self._tell)
 
     def _write(self, standing: Standing) -> None:
         _replace(self._folder / "stack.json", json.dumps(asdict(standing), indent=2) + "\n")

@@ -17,8 +17,10 @@ from catalog.store import find_organization
 from hub.identity import application_keys, application_store, revocation_store
 from hub.identity.application_keys import KEY_DAYS, IssuedKey
 from hub.identity.application_store import Application, KeyRow
+from hub.identity.caller_store import client_subject
 from hub.identity.embedded_issuer_request import check_redirect_uris
 from hub.identity.errors import ApplicationUnknown, ApplicationWrong
+from hub.identity.person_store import link_identity
 from hub.ledger.leaf import Leaf
 from hub.ledger.leaf_store import append
 from schemas.batch import uuid7
@@ -26,6 +28,7 @@ from schemas.batch import uuid7
 APPLICATIONS_MAX: Final = 1_000
 APPLICATIONS_OF_ACCOUNT_MAX: Final = 20
 NAME_CHARACTERS_MAX: Final = 100
+SUBJECT_CHARACTERS_MAX: Final = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,41 @@ def resume(conn: Connection, actor: Caller, application_id: str, reason: str, no
     found = _acted_on(conn, actor, application_id)
     application_store.set_application_suspended(conn, found.id, None)
     _leaf(conn, actor, "application.resumed", found, now, reason=reason)
+
+
+def link_client(
+    conn: Connection,
+    actor: Caller,
+    application_id: str,
+    issuer: str,
+    client: str,
+    now: datetime,
+    *,
+    subject: str | None = None,
+) -> None:
+    """Say that a client of another issuer is this application; the administrator's alone.
+
+    Args:
+        conn: to the store.
+        actor: who says it.
+        application_id: of the application.
+        issuer: as its tokens name it.
+        client: its id there: people who sign in through it sign in through this application.
+        now: when.
+        subject: of its own tokens, where it asks for some without a person.
+
+    Raises:
+        ApplicationUnknown, RoleNeeded, ApplicationWrong: as their names say.
+    """
+    actor.require("administrator")
+    found = _acted_on(conn, actor, application_id)
+    for name, value in (("issuer", issuer), ("client", client), ("subject", "-" if subject is None else subject)):
+        if not 0 < len(value) <= SUBJECT_CHARACTERS_MAX or "\x00" in value:
+            raise ApplicationWrong(field=name, rule=f"1..{SUBJECT_CHARACTERS_MAX} characters")
+    for one in (client_subject(client), subject):
+        if one is not None:
+            link_identity(conn, issuer, one, now, account=None, application=found.id)
+    _leaf(conn, actor, "application.client_linked", found, now, version=client)
 
 
 # Keys ----------------------------------------------------------------------------------------------------------------

@@ -95,6 +95,7 @@ STATUS: Mapping[type[HubError], int] = {
     identity_errors.LoginTaken: 409,
     identity_errors.AdministratorThere: 409,
     identity_errors.IssuerUnreachable: 503,
+    identity_errors.KeycloakFailed: 503,
     identity_errors.AuthorizationRefused: 400,
     identity_errors.TokenRefused: 400,
     identity_errors.PasswordWrong: 403,

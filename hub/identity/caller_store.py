@@ -6,6 +6,8 @@ from datetime import datetime
 from psycopg import Connection
 from psycopg.rows import class_row
 
+CLIENT_PREFIX = "client:"
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -89,21 +91,29 @@ def holder_of_person_token(conn: Connection, account: str, application: str, ids
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """Whom another issuer's subject is here: exactly one of the two."""
+    """Whom another issuer's subject is here, an account or an application, and which application its client is."""
 
     epoch: int
     account: str | None
     application: str | None
+    through: str | None
 
 
-def linked(conn: Connection, issuer: str, subject: str) -> Linked | None:
-    """Whom another issuer's subject is here."""
+def linked(conn: Connection, issuer: str, subject: str, client: str) -> Linked | None:
+    """Whom another issuer's subject is here; None where nobody linked it."""
     with conn.cursor(row_factory=class_row(Linked)) as cursor:
         return cursor.execute(
-            "SELECT e.epoch, x.account::text, x.application::text FROM identity_epoch e CROSS JOIN external_identity x"
-            " WHERE x.issuer = %s AND x.subject = %s",
-            [issuer, subject],
+            "SELECT e.epoch, x.account::text, x.application::text, c.application::text AS through"
+            " FROM identity_epoch e CROSS JOIN external_identity x"
+            " LEFT JOIN external_identity c ON c.issuer = x.issuer AND c.subject = %(client)s"
+            " WHERE x.issuer = %(issuer)s AND x.subject = %(subject)s",
+            {"issuer": issuer, "subject": subject, "client": client_subject(client)},
         ).fetchone()
+
+
+def client_subject(client: str) -> str:
+    """What a client of another issuer is linked under, beside the subjects: no subject of a token is like it."""
+    return f"{CLIENT_PREFIX}{client}"
 
 
 def application_standing_for(conn: Connection, organization: str) -> str | None:

@@ -124,7 +124,7 @@ class Callers:
         return _Known(caller, epoch, _until(holder, now, verified.expires_at))
 
     def _holder(self, verified: Verified) -> tuple[Holder | None, int, bool]:
-        ids = list(verified.ids)
+        ids, client = list(verified.ids), verified.client
         with self._pool.connection() as conn:
             if self._built_in:
                 application = verified.subject if verified.subject == verified.client else None
@@ -132,14 +132,15 @@ class Callers:
                 epoch = None
             else:
                 # The epoch of the earlier snapshot: what changes between the two statements counts as not yet seen.
-                found = caller_store.linked(conn, verified.issuer, verified.subject)
-                if found is None:
+                found = caller_store.linked(conn, verified.issuer, verified.subject, client)
+                if found is None or verified.subject.startswith(caller_store.CLIENT_PREFIX):
                     return None, 0, False
                 account, application, epoch = found.account, found.application, found.epoch
+                client = found.through or client
             if application is not None and is_opaque_id(application):
                 holder = caller_store.holder_of_application_token(conn, application, ids)
-            elif account is not None and is_opaque_id(account) and is_opaque_id(verified.client):
-                holder = caller_store.holder_of_person_token(conn, account, verified.client, ids)
+            elif account is not None and is_opaque_id(account) and is_opaque_id(client):
+                holder = caller_store.holder_of_person_token(conn, account, client, ids)
             else:
                 return None, 0, False
         if holder is None:

@@ -250,3 +250,18 @@ class IssuerUnreachable(IdentityError):
     code: ClassVar[str] = "issuer_unreachable"
     zh: ClassVar[str] = "暂时无法取得身份签发方的公钥,无法核验令牌;请稍后重试。"
     en: ClassVar[str] = "the issuer's keys cannot be had now, so no token can be verified; try again shortly."
+
+
+@dataclass(eq=False)
+class KeycloakFailed(IdentityError):
+    """Keycloak did not do what the hub asked it for."""
+
+    asked: str
+    problem: str
+
+    code: ClassVar[str] = "keycloak_failed"
+    zh: ClassVar[str] = "Keycloak 未能完成“{asked}”:{problem}。请检查相关 HUB_KEYCLOAK_ 设置与 HUB_OIDC_ISSUER。"
+    en: ClassVar[str] = (
+        "Keycloak did not {asked}: {problem}; look at HUB_OIDC_ISSUER, HUB_KEYCLOAK_CLIENT and its secret's file, "
+        "then try again."
+    )

@@ -33,11 +33,13 @@ class Address:
         }
 
 
-def choose_address(folder: Path) -> Address:
-    """A socket in the cluster's folder; where its path would be too long, a free port, the one before if possible."""
+def choose_address(folder: Path, *, on_port: bool = False) -> Address:
+    """A socket in the cluster's folder; where its path would be too long, or a port is asked for, a free port of the
+    loopback, the one before if possible.
+    """
     socket_folder = folder / "socket"
     longest = socket_folder / f".s.PGSQL.{PORT_IN_SOCKET_NAME}"
-    if len(os.fsencode(longest)) <= SOCKET_PATH_BYTES_MAX:
+    if not on_port and len(os.fsencode(longest)) <= SOCKET_PATH_BYTES_MAX:
         return Address(str(socket_folder), PORT_IN_SOCKET_NAME)
     before = read_address(folder)
     if before is not None and before.host == LOOPBACK and _free_port(before.port):

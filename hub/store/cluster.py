@@ -53,7 +53,16 @@ class ClusterStatus:
 
 
 class Cluster:
-    """A private cluster in ``folder``. ``durable=False`` is for tests only: a machine that stops may ruin the data."""
+    """A private cluster in ``folder``.
+
+    Args:
+        folder: of its own.
+        memory_mb: what it plans with; half the machine's by default.
+        durable: False is for tests only: a machine that stops may ruin the data.
+        on_port: listen on the loopback for programs that know no socket, rather than on a socket.
+        tell: what is told while it takes long.
+        lock_timeout_seconds: how long another process may take to start or stop it.
+    """
 
     def __init__(
         self,
@@ -61,12 +70,14 @@ class Cluster:
         *,
         memory_mb: int | None = None,
         durable: bool = True,
+        on_port: bool = False,
         tell: Callable[[str], None] = lambda _: None,
         lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
     ) -> None:
         self.folder = folder.resolve()
         self._memory_mb = memory_mb
         self._durable = durable
+        self._on_port = on_port
         self._tell = tell
         self._lock_timeout_seconds = lock_timeout_seconds
         self._users: int | None = None
@@ -184,7 +195,7 @@ class Cluster:
         socket_folder = self.folder / "socket"
         socket_folder.mkdir(mode=0o700, exist_ok=True)
         server.account.own(socket_folder)
-        address = choose_address(self.folder)
+        address = choose_address(self.folder, on_port=self._on_port)
         write_address(self.folder, address)
         room = room_of(self.folder, self._memory_mb)
         self._tell(f"starting PostgreSQL {server.postgres.version} in {self.folder}")

@@ -111,7 +111,7 @@ def test_a_broker_that_is_killed_loses_nothing_that_was_acknowledged(subject: Su
     subject.log.ensure_topic(T, 2)
     with appending(subject) as acknowledged:
         time.sleep(1)
-        running_stack.broker_process().kill()
+        running_stack.process().kill()
         before = len(acknowledged)
         running_stack.revive()
         deadline = time.monotonic() + SECONDS_MAX
@@ -129,7 +129,7 @@ def test_who_was_reading_when_the_broker_was_killed_reads_on(subject: Subject):
         found: list[Message] = []
         while b"before" not in values(found):
             found += consumer.poll(10, BYTES_MAX, 0.2)
-        running_stack.broker_process().kill()
+        running_stack.process().kill()
         with contextlib.suppress(LogUnavailable):
             assert consumer.poll(10, BYTES_MAX, 0.5) == []
         running_stack.revive()
@@ -146,7 +146,7 @@ def test_an_append_that_the_broker_does_not_answer_may_be_there(database_url: st
     ):
         log.ensure_topic(T, 1)
         put(log, T, "k", b"first")
-        broker = running_stack.broker_process()
+        broker = running_stack.process()
         broker.suspend()
         try:
             began = time.monotonic()

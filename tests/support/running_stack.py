@@ -36,12 +36,22 @@ def folder() -> Path:
     return Path(os.environ[VARIABLE]).parent
 
 
-def broker_process(number: int = 1) -> psutil.Process:
-    """A broker's process, to be stopped or killed; ``revive`` brings it back."""
+def process(name: str = "kafka-1") -> psutil.Process:
+    """A part's process, to be stopped or killed; ``revive`` brings it back."""
     standing = Stack(folder(), lambda _: None).standing()
-    found = next(one.process() for one in standing.processes if one.name == f"kafka-{number}")
+    found = next(one.process() for one in standing.processes if one.name == name)
     assert found is not None
-    return found
+    return next(iter(found.children(recursive=True)), found)  # where a script started it, what the script started
+
+
+def realm_url() -> str:
+    """The issuer."""
+    return Stack(folder(), lambda _: None).standing().realm_url
+
+
+def secret(name: str) -> str:
+    """One of Keycloak's secrets."""
+    return (folder() / "keycloak" / name).read_text(encoding="ascii")
 
 
 def revive() -> None:
