@@ -46,12 +46,13 @@ from hub.exchange.kafka_log import KafkaLog
 from hub.exchange.kafka_log_cluster import KafkaCluster, KafkaOptions
 from hub.store.address import read_password
 from hub.store.cluster import ROLE, Cluster
+from hub.store.migrate import migrate
 from schemas.batch import sm3_hex, uuid7
 from schemas.contract import Contract, load_shipped
 from schemas.envelope import Envelope
 from seeds import persons
 
-FOLDER = Path(".stack")
+FOLDER = Path(__file__).parents[2] / ".stack"
 BATCH, BATCH_BYTES = 25_000, 4 * 1024 * 1024
 DATASET, ORGANIZATION = "420000.resident", "gong-an"
 TABLE, SINK_TOPIC = "sink_resident", "sink.resident"
@@ -193,6 +194,7 @@ class Bench:
         self.databases += 1
         name = f"bench_{os.getpid()}_{self.databases}"
         self.cluster.create_database(name)
+        migrate(self.cluster.url(name))
         with psycopg.connect(self.cluster.superuser_url(), autocommit=True) as admin:
             admin.execute("CHECKPOINT")
             try:
