@@ -187,7 +187,7 @@ def test_a_door_whose_log_is_away_lives_but_is_not_ready(database_url: str):
     ):
         assert client.get("/v1/health/live").status_code == 200
         answer = client.get("/v1/health/ready", timeout=20)
-        assert (answer.status_code, answer.json()["code"]) == (503, "log_unavailable")
+        assert (answer.status_code, answer.json()["code"]) == (503, "hub_unavailable")
         assert "retry-after" in answer.headers
 
 
