@@ -65,7 +65,7 @@ def suspend(id_: Id, acting_as: ActingAs, reason: Reason) -> None:
     """Let an application do nothing more; takes effect within a second."""
     now = datetime.now(UTC)
     with transaction() as conn:
-        applications.suspend(conn, caller_of_login(conn, acting_as, now), _known(id_), reason, now)
+        applications.suspend(conn, caller_of_login(conn, acting_as, now), known(id_), reason, now)
     say("应用已停用。", "the application is suspended.")
 
 
@@ -74,7 +74,7 @@ def resume(id_: Id, acting_as: ActingAs, reason: Reason) -> None:
     """End a suspension; administrators only."""
     now = datetime.now(UTC)
     with transaction() as conn:
-        applications.resume(conn, caller_of_login(conn, acting_as, now), _known(id_), reason, now)
+        applications.resume(conn, caller_of_login(conn, acting_as, now), known(id_), reason, now)
     say("应用已恢复。", "the application is live again.")
 
 
@@ -92,7 +92,7 @@ def link_client(
     now = datetime.now(UTC)
     with transaction() as conn:
         actor = caller_of_login(conn, acting_as, now)
-        applications.link_client(conn, actor, _known(id_), issuer, client, now, subject=subject)
+        applications.link_client(conn, actor, known(id_), issuer, client, now, subject=subject)
     say(f"客户端 {client} 已关联到该应用。", f"client {client} is linked to the application.")
 
 
@@ -101,7 +101,7 @@ def add_key(id_: Id, acting_as: ActingAs, days: Days = KEY_DAYS, as_json: AsJson
     """Make another key and print it, once."""
     now = datetime.now(UTC)
     with transaction() as conn:
-        issued = applications.add_key(conn, caller_of_login(conn, acting_as, now), _known(id_), now, days)
+        issued = applications.add_key(conn, caller_of_login(conn, acting_as, now), known(id_), now, days)
     if as_json:
         show_json(asdict(issued))
         return
@@ -120,7 +120,7 @@ def revoke_key(
     """End a key and the tokens issued for it, within a second."""
     now = datetime.now(UTC)
     with transaction() as conn:
-        applications.revoke_key(conn, caller_of_login(conn, acting_as, now), _known(id_), key_id, now)
+        applications.revoke_key(conn, caller_of_login(conn, acting_as, now), known(id_), key_id, now)
     say(f"密钥 {key_id} 已撤销。", f"key {key_id} is revoked.")
 
 
@@ -128,11 +128,11 @@ def revoke_key(
 def list_keys(id_: Id, acting_as: ActingAs, as_json: AsJson = False) -> None:
     """List an application's keys by id, the newest first."""
     with transaction() as conn:
-        found = applications.keys(conn, caller_of_login(conn, acting_as, datetime.now(UTC)), _known(id_))
+        found = applications.keys(conn, caller_of_login(conn, acting_as, datetime.now(UTC)), known(id_))
     show_rows([asdict(one) for one in found], as_json=as_json)
 
 
-def _known(id_: str) -> str:
+def known(id_: str) -> str:
     """An id the store can compare: what is no UUID names no application."""
     if not is_opaque_id(id_):
         raise ApplicationUnknown

@@ -163,10 +163,15 @@ def kafka_of(settings: Settings) -> "KafkaOptions":
     """How Kafka is reached.
 
     Raises:
-        SettingWrong: the password cannot be read.
+        SettingWrong: the password cannot be read, or one is needed and not there.
     """
     from hub.exchange.kafka_log_cluster import KafkaOptions
 
+    if settings.kafka_security.startswith("SASL"):
+        for name, value in (("USER", settings.kafka_user), ("PASSWORD_FILE", settings.kafka_password_file)):
+            if value is None:
+                problem = f"it is needed with HUB_KAFKA_SECURITY={settings.kafka_security}"
+                raise SettingWrong(setting=f"HUB_KAFKA_{name}", problem=problem)
     file = settings.kafka_password_file
     password = None if file is None else _secret("HUB_KAFKA_PASSWORD_FILE", file)
     return KafkaOptions(

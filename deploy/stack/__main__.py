@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deploy.stack.errors import StackError
 from deploy.stack.stack import Stack
+from hub.keys_errors import KeysError
 from hub.store.errors import StoreError
 
 FOLDER = Path(".stack")
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
                 _say(f"ended: {', '.join(stack.stop()) or 'nothing ran'}")
             case _:
                 return _show_status(stack)
-    except (StackError, StoreError) as error:
+    except (StackError, StoreError, KeysError) as error:
         _say(str(error))
         return 1
     except KeyboardInterrupt:

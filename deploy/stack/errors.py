@@ -22,6 +22,15 @@ class PartFailed(StackError):
         super().__init__(f"{name} {problem}. The end of its log:\n{log}")
 
 
+class OtherCluster(StackError):
+    """Kafka's data is of another number of brokers; it is not thrown away unasked."""
+
+    def __init__(self, folder: str, brokers: str) -> None:
+        super().__init__(
+            f"the data of Kafka in {folder} is of {brokers} broker(s): start it with BROKERS={brokers}, or remove it"
+        )
+
+
 class StackBusy(StackError):
     def __init__(self, folder: str) -> None:
         super().__init__(f"another make stack or make stack-stop is at work in {folder}; wait for it")

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.stack.errors import PartFailed
+from deploy.stack.errors import OtherCluster, PartFailed
 from deploy.stack.parts import Parts
 from deploy.stack.processes import Started, start
 
@@ -52,6 +52,7 @@ def prepare(parts: Parts, folder: Path, brokers: Sequence[Broker], realm_url: st
     """Write every broker's properties, and format them where the cluster is new.
 
     Raises:
+        OtherCluster: it is there, with another number of brokers.
         PartFailed: a broker's folder cannot be formatted.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +94,10 @@ def wait_until_up(started: Sequence[Started], brokers: Sequence[Broker]) -> None
 def _format(parts: Parts, folder: Path, brokers: Sequence[Broker]) -> None:
     """Format all brokers of a new cluster; a cluster half formatted is formatted anew."""
     mark = folder / "formatted"
-    if mark.exists() and mark.read_text(encoding="ascii") == str(len(brokers)):
+    if mark.exists():
+        formatted = mark.read_text(encoding="ascii")
+        if formatted != str(len(brokers)):
+            raise OtherCluster(str(folder), formatted)
         return
     for old in folder.glob("kafka-*.data"):
         shutil.rmtree(old)

@@ -14,6 +14,7 @@ from pathlib import Path
 from deploy.stack.errors import PartFailed
 from deploy.stack.parts import Parts, Tell
 from deploy.stack.processes import Started, start
+from hub.key_files import read_or_make
 
 LOOPBACK = "127.0.0.1"
 REALM = "hub"
@@ -52,16 +53,13 @@ class Keycloak:
 
 
 def kept_secret(file: Path) -> str:
-    """A random secret in a file of its owner's alone, made once."""
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_name(f"{file.name}.unfinished")
-        unfinished.unlink(missing_ok=True)
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as opened:
-            opened.write(secrets.token_urlsafe(32))
-        unfinished.rename(file)
-    return file.read_text(encoding="ascii")
+    """A random secret in a file of its owner's alone, made once.
+
+    Raises:
+        KeysError: the file is open to others, or cannot be read.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return read_or_make(file, lambda: secrets.token_urlsafe(32))
 
 
 def start_keycloak(parts: Parts, folder: Path, keycloak: Keycloak, tell: Tell) -> Started:

@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,15 +51,13 @@ def ready_parts(folder: Path, tell: Tell) -> Parts:
     libs = folder / f"kafka-{versions['kafka']}"
     if not libs.exists():
         tell(f"fetching Kafka {versions['kafka']} (55 MB)")
-        unfinished = _emptied(folder / "kafka.unfinished")
-        _maven("Kafka", "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={unfinished}")
-        unfinished.rename(libs)
+        fetch_libraries("Kafka", POM, libs)
     keycloak = folder / f"keycloak-{versions['keycloak']}"
     if not keycloak.exists():
         tell(f"fetching Keycloak {versions['keycloak']} (180 MB)")
         unfinished = _emptied(folder / "keycloak.unfinished")
         artifact = f"org.keycloak:keycloak-quarkus-dist:{versions['keycloak']}:zip"
-        _maven("Keycloak", "dependency:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={unfinished}")
+        _maven("Keycloak", POM, "copy", f"-Dartifact={artifact}", f"-DoutputDirectory={unfinished}")
         (archive,) = unfinished.glob("*.zip")
         with zipfile.ZipFile(archive) as opened:
             opened.extractall(unfinished)  # of the pinned artifact, whose checksum Maven has compared
@@ -69,10 +67,26 @@ def ready_parts(folder: Path, tell: Tell) -> Parts:
     return Parts(java, libs, keycloak)
 
 
-def _maven(what: str, goal: str, *options: str) -> None:
+def fetch_libraries(what: str, pom: Path, libs: Path, *, without: Sequence[str] = ()) -> None:
+    """Fetch what a pom depends on into a folder of jars, but for those of some patterns; whole or not at all.
+
+    The pom is given the stack's pins, so that it need not repeat them.
+
+    Raises:
+        ToolMissing, DownloadFailed: as above.
+    """
+    unfinished = _emptied(libs.with_name(f"{libs.name}.unfinished"))
+    versions = [f"-D{name}.version={version}" for name, version in pins().items()]
+    _maven(what, pom, "copy-dependencies", *versions, "-DincludeScope=runtime", f"-DoutputDirectory={unfinished}")
+    for jar in [jar for pattern in without for jar in unfinished.glob(pattern)]:
+        jar.unlink()
+    unfinished.rename(libs)
+
+
+def _maven(what: str, pom: Path, goal: str, *options: str) -> None:
     maven = _tool("mvn", "maven")
-    plugin = f"org.apache.maven.plugins:maven-dependency-plugin:{pins()['maven.dependency']}:{goal.split(':')[1]}"
-    command = [maven, "-B", "-q", "--strict-checksums", "-f", str(POM), plugin, *options]
+    plugin = f"org.apache.maven.plugins:maven-dependency-plugin:{pins()['maven.dependency']}:{goal}"
+    command = [maven, "-B", "-q", "--strict-checksums", "-f", str(pom), plugin, *options]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_SECONDS_MAX, check=False)
     except subprocess.TimeoutExpired:

@@ -13,7 +13,6 @@ hub.env    the settings by which a hub uses it
 import fcntl
 import json
 import os
-import socket
 import time
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from deploy.stack.kafka import Broker
 from deploy.stack.keycloak import Keycloak, kept_secret
 from deploy.stack.parts import Parts, Tell, ready_parts
 from deploy.stack.processes import Started, stop
+from hub.store.address import free_port
 from hub.store.cluster import Cluster
 
 LOOPBACK = "127.0.0.1"
@@ -74,6 +74,7 @@ class Stack:
             standing = self.standing()
             standing.processes = [one for one in standing.processes if one.process() is not None]
             running = {one.name for one in standing.processes}
+            whole = running >= {KEYCLOAK, *(one.name for one in standing.brokers)}
             if running and len(standing.brokers) != brokers:
                 raise StackRunning(len(standing.brokers))
             parts = ready_parts(self._folder / "parts", self._tell)
@@ -88,7 +89,7 @@ class Stack:
                     self._cluster().stop()
                     self._write(Standing())
                 raise
-            self._tell(f"up after {time.monotonic() - began:.0f} s" if len(running) <= brokers else "it runs already")
+            self._tell("it runs already" if whole else f"up after {time.monotonic() - began:.0f} s")
             return standing
 
     def stop(self) -> list[str]:
@@ -117,7 +118,9 @@ class Stack:
         taken: set[int] = set()
 
         def free(*wished: int) -> int:
-            port = next((one for one in wished if one and one not in taken and _is_free(one)), 0) or _any_free(taken)
+            port = next((one for one in wished if one and one not in taken and free_port(one)), 0)
+            while not port or port in taken:
+                port = free_port(0)
             taken.add(port)
             return port
 
@@ -183,22 +186,3 @@ def _replace(file: Path, text: str) -> None:
     unfinished = file.with_name(f"{file.name}.unfinished")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.rename(file)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-        return True
-
-
-def _any_free(taken: set[int]) -> int:
-    while True:
-        with socket.socket() as probe:
-            probe.bind((LOOPBACK, 0))
-            port: int = probe.getsockname()[1]
-        if port not in taken:
-            return port

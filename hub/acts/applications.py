@@ -169,6 +169,15 @@ def link_client(
     _leaf(conn, actor, "application.client_linked", found, now, version=client)
 
 
+def record(conn: Connection, actor: Caller, action: str, application_id: str, now: datetime) -> None:
+    """A leaf of what was done to an application elsewhere.
+
+    Raises:
+        ApplicationUnknown: there is none the actor may act on.
+    """
+    _leaf(conn, actor, action, _acted_on(conn, actor, application_id), now)
+
+
 # Keys ----------------------------------------------------------------------------------------------------------------
 
 

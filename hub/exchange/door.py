@@ -23,6 +23,7 @@ from hub.errors import BatchOfOtherHub, ContractVersionUnknown, CutAtAhead, Enve
 from hub.exchange import door_store
 from hub.exchange.intake import CUT_AT_AHEAD_MAX, HEADER
 from hub.exchange.log import Log
+from hub.exchange.log_look import LogLook
 from hub.exchange.quarantine import Entry, list_open, name_replay
 from hub.exchange.receipt import Receipt, read_receipt
 from hub.exchange.registry_store import find_contract
@@ -56,6 +57,7 @@ class Door:
         self._records_max = records_max
         self._contracts: dict[tuple[str, int], Contract] = {}
         self._signatures = Signatures()
+        self._look = LogLook(log)
 
     def look_at_log(self) -> None:
         """See whether the log answers.
@@ -63,7 +65,7 @@ class Door:
         Raises:
             LogUnavailable: it does not; no batch can be taken.
         """
-        self._log.topics()
+        self._look.require()
 
     def dataset(self, sender: str, dataset: str) -> Dataset:
         """A dataset the sender owns or may hand in.

@@ -16,13 +16,13 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from hub.errors import LogUnavailable, OutcomeUnknown, TopicUnknown
+from hub.errors import OutcomeUnknown, TopicUnknown
 from hub.exchange.embedded_log_backlog import unread_bytes
 from hub.exchange.embedded_log_consumer import EmbeddedConsumer
 from hub.exchange.embedded_log_retention import empty_partition, sweep
-from hub.exchange.log import TOPIC_PREFIX, Appended, Lag, PositionSource, Topic
+from hub.exchange.log import TOPIC_PREFIX, Appended, Lag, PositionSource, Topic, size_of
 from hub.exchange.log_backlog import Backlog
-from hub.exchange.log_group_store import forget_positions, register_group
+from hub.exchange.log_group_store import forget_positions, register_group, store_needed
 from hub.exchange.murmur2 import partition_of
 from hub.store.connect import pool
 
@@ -64,7 +64,7 @@ class EmbeddedLog:
         self._backlog = Backlog(backlog_bytes_max)
         self._partitions: dict[str, _Partitions] = {}
         self._closing = contextlib.ExitStack()
-        with _unavailable():
+        with store_needed():
             self._pool = self._closing.enter_context(
                 pool(
                     url,
@@ -129,7 +129,7 @@ class EmbeddedLog:
             LogFull, LogUnavailable, TopicUnknown: nothing was appended.
             OutcomeUnknown: the message may have been appended.
         """
-        size = len(value) + len(key) + sum(len(name) + len(content) for name, content in headers.items())
+        size = size_of(key, headers, value)
         with self._session() as conn:
             self._backlog.admit(topic, size, lambda: unread_bytes(conn, NAME, topic))
             while True:
@@ -203,7 +203,7 @@ class EmbeddedLog:
 
     @contextmanager
     def _session(self) -> Generator[Connection]:
-        with _unavailable(), self._pool.connection() as conn:
+        with store_needed(), self._pool.connection() as conn:
             yield conn
 
     def _look_up(self, conn: Connection, topic: str) -> _Partitions:
@@ -264,15 +264,6 @@ def _append(
         },
     ).fetchone()
     return None if row is None else int(row[0])
-
-
-@contextmanager
-def _unavailable() -> Generator[None]:
-    """Losing the server, or not getting it: whatever was asked for can be asked again."""
-    try:
-        yield
-    except (psycopg.OperationalError, psycopg.InternalError) as error:
-        raise LogUnavailable(problem=type(error).__name__) from error
 
 
 @contextmanager

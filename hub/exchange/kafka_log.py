@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-import psycopg
 from kafka import KafkaProducer
 from kafka.errors import (
     KafkaError,
@@ -35,9 +34,15 @@ from hub.errors import LogUnavailable, OutcomeUnknown, TopicUnknown
 from hub.exchange import position
 from hub.exchange.kafka_log_cluster import KafkaCluster, KafkaOptions, Place
 from hub.exchange.kafka_log_consumer import KafkaLogConsumer
-from hub.exchange.log import TOPIC_PREFIX, Appended, Lag, PositionSource, Topic
+from hub.exchange.log import TOPIC_PREFIX, Appended, Lag, PositionSource, Topic, size_of
 from hub.exchange.log_backlog import Backlog
-from hub.exchange.log_group_store import forget_positions, group_positions, register_group, topic_prefix_of
+from hub.exchange.log_group_store import (
+    forget_positions,
+    group_positions,
+    register_group,
+    store_needed,
+    topic_prefix_of,
+)
 from hub.exchange.murmur2 import partition_of
 from hub.store.connect import pool
 
@@ -91,7 +96,7 @@ class KafkaLog:
         self._producer: KafkaProducer | None = None
         self._known: dict[str, _Known] = {}
         self._closing = contextlib.ExitStack()
-        with _store_needed():
+        with store_needed():
             self._pool = self._closing.enter_context(
                 pool(url, "hub log", size=_CONNECTIONS_MAX, wait_seconds=options.wait_seconds_max, autocommit=True)
             )
@@ -133,7 +138,7 @@ class KafkaLog:
             LogFull, LogUnavailable, TopicUnknown: nothing was appended.
             OutcomeUnknown: the message may have been appended.
         """
-        size = len(value) + len(key) + sum(len(name) + len(content) for name, content in headers.items())
+        size = size_of(key, headers, value)
         known = self._topic(topic)
         self._backlog.admit(topic, size, lambda: self._unread_bytes(known))
         partition = partition_of(key, known.partitions)
@@ -190,22 +195,20 @@ class KafkaLog:
 
         What no group ever read stays.
         """
+        topics = self._cluster.topics()
+        with self._session() as conn:
+            by_topic = {one.name: group_positions(conn, NAME, one) for one in topics}
+        read_by = [one for one in topics if by_topic[one.name]]
         ends: dict[Place, int] = {}
         forgotten = 0
-        for topic in self._cluster.topics():
-            with self._session() as conn:
-                groups = group_positions(conn, NAME, topic)
-            if not groups:
-                continue
-            bounds = self._cluster.bounds(_places([topic]))
-            for place, (first, end) in bounds.items():
-                read = min(of_group[place[1]] for of_group in groups.values())
-                if read > first:
-                    young = self._cluster.offset_at(place, before)
-                    keep = min(read, end if young is None else young)
-                    if keep > first:
-                        ends[place] = keep
-                        forgotten += keep - first
+        for place, (first, end) in self._cluster.bounds(_places(read_by)).items():
+            read = min(of_group[place[1]] for of_group in by_topic[place[0]].values())
+            if read > first:
+                young = self._cluster.offset_at(place, before)
+                keep = min(read, end if young is None else young)
+                if keep > first:
+                    ends[place] = keep
+                    forgotten += keep - first
         self._cluster.forget(ends)
         return forgotten
 
@@ -291,7 +294,7 @@ class KafkaLog:
 
     @contextmanager
     def _session(self) -> Generator[Connection]:
-        with _store_needed(), self._pool.connection() as conn:
+        with store_needed(), self._pool.connection() as conn:
             yield conn
 
     @contextmanager
@@ -327,12 +330,3 @@ def _end(producer: KafkaProducer, timeout_seconds: float) -> None:
         # It could not send all it holds, and so has not even begun to close: those who sent it know by now.
         producer._sender.force_close()  # noqa: SLF001 - what is public waits for the messages again
         producer.close(timeout=_END_SECONDS)
-
-
-@contextmanager
-def _store_needed() -> Generator[None]:
-    """Without the store nobody knows groups and positions."""
-    try:
-        yield
-    except (psycopg.OperationalError, psycopg.InternalError) as error:
-        raise LogUnavailable(problem=type(error).__name__) from error

@@ -16,7 +16,7 @@ from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 
 from hub.errors import LogUnavailable, PositionLost, PositionOutOfRange
 from hub.exchange.kafka_log_cluster import MIB, KafkaCluster, KafkaOptions
-from hub.exchange.log import Assigned, Message, PositionSource
+from hub.exchange.log import Assigned, Message, PositionSource, size_of
 
 LOOK_SECONDS: Final = 1.0  # how often topics are looked at: new ones, and those that were made again
 COMMIT_SECONDS: Final = 1.0
@@ -238,7 +238,8 @@ class KafkaLogConsumer:
             reading = self._readings.pop(place)
             self._readings[place] = reading  # to the end: the others come first next time
             while reading.fetched and len(given) < records_max:
-                size = _size(reading.fetched[0])
+                first = reading.fetched[0]
+                size = size_of(first.key, first.headers, first.value)
                 if size > bytes_left and given:
                     return given
                 bytes_left -= size
@@ -283,8 +284,3 @@ def _message(assigned: Assigned, record: Any) -> Message:  # noqa: ANN401 - kafk
         value=record.value or b"",
         appended_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
     )
-
-
-def _size(message: Message) -> int:
-    of_headers = sum(len(name) + len(content) for name, content in message.headers.items())
-    return len(message.value) + len(message.key) + of_headers

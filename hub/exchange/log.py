@@ -87,6 +87,11 @@ class Lag:
         return self.next_offset - self.position
 
 
+def size_of(key: str, headers: Mapping[str, bytes], value: bytes) -> int:
+    """What a message counts, in bytes, towards the limits of polls and backlogs."""
+    return len(value) + len(key) + sum(len(name) + len(content) for name, content in headers.items())
+
+
 class PositionSource(Protocol):
     """Where positions are kept: the store."""
 

@@ -1,8 +1,26 @@
 """The groups that read logs: whom retention waits for and whose lag pushes back, whichever log it is."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import psycopg
 from psycopg import Connection
 
+from hub.errors import LogUnavailable
 from hub.exchange.log import Topic
+
+
+@contextmanager
+def store_needed() -> Generator[None]:
+    """Around what a log asks the store: losing the server, or not getting it, is losing the log.
+
+    Raises:
+        LogUnavailable: whatever was asked for can be asked again.
+    """
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InternalError) as error:
+        raise LogUnavailable(problem=type(error).__name__) from error
 
 
 def register_group(conn: Connection, group: str, topic_prefix: str) -> int:

@@ -51,6 +51,7 @@ class KeycloakClients:
         server, _, realm = issuer.partition(REALMS)
         if not realm or "/" in realm:
             raise SettingWrong(setting="HUB_OIDC_ISSUER", problem=f"it is no realm of Keycloak: …{REALMS}<name>")
+        self.issuer = issuer
         self._audience = audience
         self._open: Callable[[], KeycloakAdmin] = lambda: KeycloakAdmin(
             server_url=server,
@@ -84,8 +85,18 @@ class KeycloakClients:
         }
         with self._asked("make the client") as admin:
             made = admin.create_client(payload)
-            secret = admin.get_client_secrets(made)["value"]
-            return MadeClient(application, str(admin.get_client_service_account_user(made)["id"]), str(secret))
+            try:
+                secret = admin.get_client_secrets(made)["value"]
+                subject = admin.get_client_service_account_user(made)["id"]
+            except KeycloakError:
+                admin.delete_client(made)
+                raise
+        return MadeClient(application, str(subject), str(secret))
+
+    def remove(self, application: str) -> None:
+        """Take a client away, with all its tokens."""
+        with self._asked("remove the client") as admin:
+            admin.delete_client(self._id(admin, application))
 
     def rotate(self, application: str) -> str:
         """Another secret; the one before counts no more."""

@@ -42,9 +42,9 @@ def choose_address(folder: Path, *, on_port: bool = False) -> Address:
     if not on_port and len(os.fsencode(longest)) <= SOCKET_PATH_BYTES_MAX:
         return Address(str(socket_folder), PORT_IN_SOCKET_NAME)
     before = read_address(folder)
-    if before is not None and before.host == LOOPBACK and _free_port(before.port):
+    if before is not None and before.host == LOOPBACK and free_port(before.port):
         return before
-    return Address(LOOPBACK, _free_port(0))
+    return Address(LOOPBACK, free_port(0))
 
 
 def read_address(folder: Path) -> Address | None:
@@ -91,8 +91,8 @@ def _write_private(path: Path, text: str) -> None:
     new.replace(path)
 
 
-def _free_port(port: int) -> int:
-    """The port, or any for 0; 0 where it is taken."""
+def free_port(port: int) -> int:
+    """A port of the loopback, or any for 0; 0 where it is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as PostgreSQL does: fading connections are no use
         try:

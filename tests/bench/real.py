@@ -29,12 +29,13 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import LiteralString
 
 import jdbc_sink
 import polars as pl
 import psycopg
 from bench_hub import BIN
+from exchange_maker import envelope_of
 from kafka import KafkaProducer
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
@@ -47,9 +48,7 @@ from hub.exchange.kafka_log_cluster import KafkaCluster, KafkaOptions
 from hub.store.address import read_password
 from hub.store.cluster import ROLE, Cluster
 from hub.store.migrate import migrate
-from schemas.batch import sm3_hex, uuid7
 from schemas.contract import Contract, load_shipped
-from schemas.envelope import Envelope
 from seeds import persons
 
 FOLDER = Path(__file__).parents[2] / ".stack"
@@ -94,7 +93,8 @@ class Bench:
             for first in range(0, frame.height, BATCH):
                 now = datetime.now(UTC)
                 for made in maker.make(frame.slice(first, BATCH), first, now).batches:
-                    envelope = _envelope(made.container, made.records, first, now)
+                    members = {"dataset": DATASET, "organization": ORGANIZATION, "sender": ORGANIZATION}
+                    envelope = envelope_of(made.container, made.records, "upsert", first_row=first, **members)
                     log.append(f"exchange.{DATASET}", envelope.batch, {HEADER: envelope.to_bytes()}, made.container)
 
     def _fill_records(self, frame: pl.DataFrame) -> None:
@@ -207,13 +207,6 @@ class Bench:
         with closing(KafkaCluster(self.options)) as cluster:
             for topic in cluster.topics():
                 cluster.remove(topic.name)
-
-
-def _envelope(container: bytes, records: int, first_row: int, now: datetime) -> Envelope:
-    members: dict[str, Any] = {"v": 1, "hub": "420000", "dataset": DATASET, "contract": 1, "keys": None}
-    members |= {"organization": ORGANIZATION, "sender": ORGANIZATION, "batch": uuid7(now), "run": uuid7(now)}
-    members |= {"cut_at": now, "operation": "upsert", "records": records, "first_row": first_row}
-    return Envelope(**members, bytes=len(container), sm3=sm3_hex(container))
 
 
 def main() -> None:

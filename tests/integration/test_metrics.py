@@ -82,7 +82,7 @@ def test_a_scrape_tells_what_the_store_and_the_log_hold(exchange: Exchange, tmp_
     assert value(found, "hub_records_received_total") == 3
     assert value(found, "hub_records_rejected_total") == 1
     assert abs(value(found, "hub_last_batch_timestamp_seconds") - time.time()) < 120
-    assert value(found, "hub_quarantine_entries", state="open") == 1
+    assert value(found, "hub_quarantine_entries", state="open", reason="range") == 1
     assert value(found, "hub_log_lag_messages", topic=TOPIC) == 1
     assert value(found, "hub_log_lag_bytes", topic=TOPIC) > 0
     assert value(found, "hub_ledger_height") == 0

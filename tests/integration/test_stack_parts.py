@@ -11,9 +11,9 @@ import pytest
 
 from deploy.stack import __main__ as command
 from deploy.stack import kafka, keycloak
-from deploy.stack.errors import StackBusy, ToolMissing
+from deploy.stack.errors import OtherCluster, StackBusy, ToolMissing
 from deploy.stack.kafka import Broker
-from deploy.stack.parts import pins, ready_parts
+from deploy.stack.parts import Parts, pins, ready_parts
 from deploy.stack.processes import Started, start, stop
 from deploy.stack.stack import Stack, Standing
 
@@ -88,6 +88,16 @@ def test_three_brokers_keep_three_copies_of_which_two_must_be_in_step(brokers: i
     assert properties["allow.everyone.if.no.acl.found"] == properties["auto.create.topics.enable"] == "false"
     listening = re.findall(r"://([^:]+):", properties["listeners"])
     assert set(listening) == {"127.0.0.1"}
+
+
+def test_the_data_of_another_number_of_brokers_is_not_thrown_away(tmp_path: Path):
+    (tmp_path / "formatted").write_text("1", encoding="ascii")
+    kept = tmp_path / "kafka-1.data" / "messages"
+    kept.parent.mkdir()
+    kept.touch()
+    with pytest.raises(OtherCluster, match="BROKERS=1"):
+        kafka.prepare(Parts("java", tmp_path, tmp_path), tmp_path, BROKERS, "http://127.0.0.1:8180/realms/hub")
+    assert kept.exists()
 
 
 # The realm -----------------------------------------------------------------------------------------------------------

@@ -39,8 +39,6 @@ from hub.identity.remote_keys import remote_keys
 from hub.identity.tokens import Tokens
 from hub.store.connect import pool
 
-pytestmark = pytest.mark.skipif(not running_stack.is_there(), reason="make stack-test")
-
 AUDIENCE = "hub-api"
 REDIRECT = "http://127.0.0.1:8420/back"
 PASSWORD = "a-long-password-of-tests-1"
@@ -322,6 +320,15 @@ def test_commands_make_link_replace_and_disable(stage: Stage, database_url: str,
     hub("keycloak", "enable", application)
     assert stage.own_token(application, replaced).status_code == 200
     hub("application", "link", application, "--issuer", stage.issuer, "--client", "hub-portal")
+    listed = json.loads(run_hub("ledger", "list", "--json", environment=environment).stdout)
+    actions = [one["action"] for one in listed if one["action"].startswith("application.client")]
+    assert sorted(actions) == [
+        "application.client_disabled",
+        "application.client_enabled",
+        "application.client_linked",
+        "application.client_linked",
+        "application.client_secret_replaced",
+    ]
     done = run_hub("keycloak", "rotate", application, "--as", "ann", environment=environment)
     assert (done.returncode, "administrator" in done.stderr) == (1, True)
     secret_file.unlink()

@@ -2,9 +2,7 @@
 
 import json
 import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,9 +10,10 @@ from pathlib import Path
 
 from bench_hub import free_port
 
-from deploy.stack.parts import pins
+from deploy.stack.parts import fetch_libraries
 
 POM = Path(__file__).parents[1] / "bench" / "sink_pom.xml"
+OTHERS = ("slf4j-api-2*", "mssql*", "ojdbc*", "jcc*", "mysql*", "mariadb*")  # drivers of other databases
 LOG4J = Path(__file__).parents[2] / "deploy" / "stack" / "log4j2.xml"
 
 
@@ -35,20 +34,7 @@ def ready_libs(folder: Path) -> Path:
     """Its libraries, fetched once."""
     libs = folder / "jdbc-sink"
     if not libs.exists():
-        unfinished = folder / "jdbc-sink.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        versions = [f"-D{name}.version={pins()[name]}" for name in ("kafka", "log4j")]
-        plugin = f"org.apache.maven.plugins:maven-dependency-plugin:{pins()['maven.dependency']}:copy-dependencies"
-        command = ["mvn", "-B", "-q", "-f", str(POM), *versions, plugin, "-DincludeScope=runtime"]
-        done = subprocess.run(
-            [*command, f"-DoutputDirectory={unfinished}"], capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            sys.exit(f"the JDBC sink could not be fetched: {(done.stdout + done.stderr)[-1500:]}")
-        for pattern in ("slf4j-api-2*", "mssql*", "ojdbc*", "jcc*", "mysql*", "mariadb*"):
-            for jar in unfinished.glob(pattern):
-                jar.unlink()
-        unfinished.rename(libs)
+        fetch_libraries("the JDBC sink", POM, libs, without=OTHERS)
     return libs
 
 

@@ -44,6 +44,11 @@ def process(name: str = "kafka-1") -> psutil.Process:
     return next(iter(found.children(recursive=True)), found)  # where a script started it, what the script started
 
 
+def token_server() -> str:
+    """Where its Kafka takes tokens of Keycloak."""
+    return f"127.0.0.1:{Stack(folder(), lambda _: None).standing().brokers[0].tokens}"
+
+
 def realm_url() -> str:
     """The issuer."""
     return Stack(folder(), lambda _: None).standing().realm_url
