@@ -2,6 +2,7 @@
 
 HubError
 ├── ContractError          a contract is wrong, or does not fit the one before it
+│   └── SubjectSchemaUnreadable                        a writer schema is no JSON of one reading
 └── BatchError             a batch is refused whole
     ├── EnvelopeMissing, EnvelopeUnreadable, EnvelopeMemberWrong, EnvelopeNotCanonical, SignatureMalformed
     ├── BytesDiffer, DigestDiffers, RecordsDiffer      the container is not what its envelope says
@@ -48,6 +49,18 @@ class HubError(Exception):
 @dataclass(eq=False)
 class ContractError(HubError):
     """A contract cannot be read or registered."""
+
+
+@dataclass(eq=False)
+class SubjectSchemaUnreadable(ContractError):
+    """The text of a writer schema cannot be read."""
+
+    problem_zh: str
+    problem_en: str
+
+    code: ClassVar[str] = "subject_schema_unreadable"
+    zh: ClassVar[str] = "模式文本无法读取:{problem_zh}。请提交 Avro 模式(JSON)。"
+    en: ClassVar[str] = "the schema cannot be read: {problem_en}; send an Avro schema, which is JSON."
 
 
 @dataclass(eq=False)

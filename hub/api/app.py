@@ -30,6 +30,7 @@ from hub.api import (
     oidc,
     people,
     receipts,
+    registry,
     requests,
     simulation,
     statistics,
@@ -86,8 +87,9 @@ def create_app(parts: Parts) -> FastAPI:
         health,
     ):
         app.include_router(resource.router, dependencies=[Depends(own_parameters)])
-    # These read their parameters themselves; an issuer's clients may send what it does not know (RFC 6749 §3.1).
-    for router in (oidc.router, datasets.router, datasets.decisions, statistics.router):
+    # These read their parameters themselves; clients of an issuer (RFC 6749 §3.1) and of a schema registry may send
+    # what it does not know.
+    for router in (oidc.router, registry.router, datasets.router, datasets.decisions, statistics.router):
         app.include_router(router)
     app.add_exception_handler(HubError, _expected)
     app.add_exception_handler(OperationalError, _store_lost)
@@ -113,6 +115,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 
 def _answer(request: Request, error: HubError) -> Response:
     language = language_of(request)
+    if registry.is_registry(request):
+        return registry.problem_response(error, language)
     return respond(problem_of(error, language), language, headers_of(error))
 
 
@@ -133,10 +137,10 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
-    language = language_of(request)
-    found = problem_of(_HTTP[error.status_code](), language)
-    headers = {"allow": _methods_at(request)} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else {}
-    return respond(found, language, headers)
+    answer = _answer(request, _HTTP[error.status_code]())
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["allow"] = _methods_at(request)
+    return answer
 
 
 # What the framework raises by itself; another status would be an error of ours.

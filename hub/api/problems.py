@@ -23,7 +23,7 @@ from catalog import errors as catalog_errors
 from hub import errors as hub_errors
 from hub import keys_errors
 from hub.api import errors as api_errors
-from hub.exchange import signature_errors
+from hub.exchange import signature_errors, subject_errors
 from hub.identity import errors as identity_errors
 from hub.ledger import errors as ledger_errors
 from hub.release import errors as release_errors
@@ -112,6 +112,11 @@ STATUS: Mapping[type[HubError], int] = {
     hub_errors.RegistryError: 409,
     hub_errors.ContractVersionUnknown: 404,
     hub_errors.DoorError: 422,
+    subject_errors.SubjectError: 422,
+    subject_errors.SubjectUnknown: 404,
+    subject_errors.SubjectVersionUnknown: 404,
+    subject_errors.SubjectSchemaUnknown: 404,
+    subject_errors.SubjectSchemaUnfit: 409,
     hub_errors.RecordUnknown: 404,
     hub_errors.QuarantineEntryUnknown: 404,
     hub_errors.DecoderUnusable: 503,

@@ -74,7 +74,7 @@ class Door:
             DatasetUnknown: there is none, or none of theirs; the two look the same.
         """
         with self._pool.connection() as conn:
-            return _dataset_for(conn, sender, dataset)
+            return dataset_for(conn, sender, dataset)
 
     def contract(self, dataset: Dataset) -> Contract:
         """The contract a dataset follows now. A version never changes, so it is parsed once."""
@@ -169,7 +169,7 @@ class Door:
     def quarantine(self, sender: str, dataset: str, limit: int, after: int) -> list[Entry]:
         """A page of the sender's own waiting records. Under a mandate one hands in, but does not read back."""
         with self._pool.connection() as conn:
-            found = _dataset_for(conn, sender, dataset)
+            found = dataset_for(conn, sender, dataset)
             if found.organization != sender:
                 raise DatasetUnknown(dataset=dataset)
             return list_open(conn, sender, found.id, limit, after)
@@ -177,7 +177,7 @@ class Door:
     def standing(self, sender: str, dataset: str) -> Mapping[str, Any]:
         """How things stand with a dataset, as it is answered."""
         with self._pool.connection() as conn:
-            found = _dataset_for(conn, sender, dataset)
+            found = dataset_for(conn, sender, dataset)
             now = door_store.standing(conn, found.id)
         if now is None:
             raise DatasetUnknown(dataset=dataset)
@@ -203,7 +203,12 @@ class Door:
         }
 
 
-def _dataset_for(conn: Connection, sender: str, dataset: str) -> Dataset:
+def dataset_for(conn: Connection, sender: str, dataset: str) -> Dataset:
+    """A dataset that an organization owns or has a mandate for.
+
+    Raises:
+        DatasetUnknown: there is none, or none of theirs; the two look the same.
+    """
     found = catalog_store.find_dataset(conn, dataset)
     mine = found is not None and found.organization == sender
     # Asked for unknown datasets as well, so that an absent and a foreign one take the same time.
