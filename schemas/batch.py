@@ -136,6 +136,18 @@ def uuid7(now: datetime, random: Callable[[int], bytes] = secrets.token_bytes) -
     value = bytearray(milliseconds.to_bytes(6, "big") + random(10))
     value[6] = value[6] & 0x0F | 0x70
     value[8] = value[8] & 0x3F | 0x80
+    return _uuid_text(value)
+
+
+def uuid8(text: str) -> str:
+    """A UUID of version 8 (RFC 9562 §5.8) made from SM3 of a text: one text, one UUID."""
+    value = bytearray(hashlib.new("sm3", text.encode()).digest()[:16])
+    value[6] = value[6] & 0x0F | 0x80
+    value[8] = value[8] & 0x3F | 0x80
+    return _uuid_text(value)
+
+
+def _uuid_text(value: bytearray) -> str:
     text = value.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 

@@ -81,10 +81,10 @@ def decode(contract: Contract, walked: Walked, operation: Operation) -> Decoded:
         BatchError: schema or bytes are not records of this contract.
     """
     plan = resolve(contract, walked.schema, operation)
-    frame = _read_and_prove(plan, walked, contract.name) if plan.columnar and _in_few_blocks(walked) else None
+    frame = read_and_prove(plan, walked, contract.name) if plan.columnar and _in_few_blocks(walked) else None
     if frame is None:
-        frame = _read_strictly(plan, walked.blocks)
-    return _convert(contract, plan, frame, operation)
+        frame = read_strictly(plan, walked.blocks)
+    return convert(contract, plan, frame, operation)
 
 
 def polars_type(of: FieldType | Written) -> pl.DataType:
@@ -97,8 +97,12 @@ def polars_type(of: FieldType | Written) -> pl.DataType:
 # Reading -------------------------------------------------------------------------------------------------------------
 
 
-def _read_and_prove(plan: Plan, walked: Walked, name: str) -> pl.DataFrame | None:
-    """Read by polars; None where the reading cannot be proved."""
+def read_and_prove(plan: Plan, walked: Walked, name: str) -> pl.DataFrame | None:
+    """Read by polars; None where the reading cannot be proved.
+
+    Raises:
+        RecordsDamaged: polars panicked, which is its cause.
+    """
     schema = json.dumps(plan.to_avro(name), separators=(",", ":")).encode()
     container = write_container(schema, walked.records, tuple(block.data for block in walked.blocks))
     try:
@@ -149,7 +153,12 @@ def _damage(plan: Plan, blocks: Sequence[Block]) -> BatchError:
     return RecordsDamaged(record=1, problem_zh="无法读取", problem_en="it cannot be read")
 
 
-def _read_strictly(plan: Plan, blocks: Sequence[Block]) -> pl.DataFrame:
+def read_strictly(plan: Plan, blocks: Sequence[Block]) -> pl.DataFrame:
+    """Read record by record.
+
+    Raises:
+        RecordsDamaged: naming the first that is not what the schema says.
+    """
     columns = read_columns(plan, blocks)
     return pl.DataFrame(
         [
@@ -213,7 +222,8 @@ def _written(frame: pl.DataFrame, name: str) -> bytes:
 # From the writer's types to the contract's ---------------------------------------------------------------------------
 
 
-def _convert(contract: Contract, plan: Plan, frame: pl.DataFrame, operation: Operation) -> Decoded:
+def convert(contract: Contract, plan: Plan, frame: pl.DataFrame, operation: Operation) -> Decoded:
+    """Records as they were written, as the contract's fields and types."""
     violations: list[Violation] = []
     originals: list[pl.Series] = []
     columns: dict[str, pl.Series] = {}

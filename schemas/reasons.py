@@ -121,6 +121,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "在 {dataset} 中没有所引用的记录,将在其到达后自动重试。",
         "{dataset} has no record that this one refers to; it is tried again when that one comes.",
     ),
+    "record_damaged": (
+        "消息中的字节不是其模式的一条记录,无法解码。请核对写入程序所用的模式后重新报送。",
+        "the bytes of the message are no record of the schema that it names; write it anew with the right one.",
+    ),
     "store_refused": (
         "数据库拒绝了此记录(SQLSTATE {sqlstate})。请联系枢纽运维。",
         "the database refused this record (SQLSTATE {sqlstate}); tell the hub's operators.",

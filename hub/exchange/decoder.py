@@ -35,6 +35,7 @@ START_SECONDS_MAX: Final = 60.0
 PIPE_BYTES: Final = 1024 * 1024
 MEMORY_BYTES_MAX: Final = 2 * 1024**3
 RESULT_TO_INFLATED: Final = 4  # COPY text and quarantine entries are longer than the records they come from
+MARK_BYTES: Final = 16  # length and moment of a single record
 CHILD: Final = "hub.exchange.decoder_child"
 ENTRY: Final = "hub.exchange.prepare:prepare"
 # The child gets no settings and no credentials, only what Python needs to start.
@@ -79,10 +80,11 @@ class Decoder:
         self._seconds_max = seconds_max
         self._environment = _environment(threads)
         result_bytes_max = RESULT_TO_INFLATED * limits.inflated_bytes_max
+        self.limits = limits
         self._options = {
             "limits": asdict(limits),
             "memory_bytes_max": int(memory_bytes_max),
-            "task_bytes_max": limits.bytes_max + 4 * limits.schema_bytes_max,
+            "task_bytes_max": limits.bytes_max + 4 * limits.schema_bytes_max + MARK_BYTES * limits.records_max,
             "result_bytes_max": result_bytes_max,
             "entry": entry,
         }
@@ -97,13 +99,23 @@ class Decoder:
         """The child's process id at this moment."""
         return self._child.pid
 
-    def submit(self, contract_source: str, envelope: bytes, container: bytes, now: datetime) -> None:
-        """Hand in a batch; returns at once. At most two may be in hand without ``result``."""
+    def submit(
+        self, contract_source: str, envelope: bytes, container: bytes, now: datetime, marks: bytes = b""
+    ) -> None:
+        """Hand in a batch; returns at once. At most two may be in hand without ``result``.
+
+        Args:
+            contract_source: the contract's text.
+            envelope: canonical bytes.
+            container: the container file.
+            now: aware time of the check.
+            marks: of the records of a run (``FramedRun.marks``); of a batch there are none.
+        """
         if len(self._tasks) >= IN_FLIGHT_MAX:
             raise RuntimeError("take a result before submitting more")
         self._submitted += 1
         header = {"number": self._submitted, "now": now.isoformat()}
-        task = _Task(self._submitted, header, (contract_source.encode(), envelope, container))
+        task = _Task(self._submitted, header, (contract_source.encode(), envelope, container, marks))
         self._tasks.append(task)
         self._send(task)
 

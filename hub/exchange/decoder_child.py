@@ -27,7 +27,7 @@ from schemas.contract import Contract, parse_contract
 from schemas.envelope import Envelope, parse_envelope
 from schemas.errors import BatchTooLarge, DecoderDied, DecoderFailed, HubError
 
-Prepare = Callable[[Contract, Envelope, bytes, datetime, Limits], Prepared]
+Prepare = Callable[[Contract, Envelope, bytes, datetime, Limits, bytes], Prepared]
 
 _PR_SET_PDEATHSIG: Final = 1
 _CONTRACTS_REMEMBERED: Final = 32
@@ -40,6 +40,7 @@ class _Task(NamedTuple):
     contract_source: str
     envelope: bytes
     container: bytes
+    marks: bytes
 
 
 class _Answer(NamedTuple):
@@ -100,9 +101,9 @@ def _receive(tasks: "queue.SimpleQueue[_Task]", task_bytes_max: int) -> None:
     """Take tasks in while one is worked on, so that the parent's pipe drains; the end of the input ends the process."""
     try:
         while (message := read_message(sys.stdin.buffer, task_bytes_max)) is not None:
-            header, (source, envelope, container) = message
+            header, (source, envelope, container, marks) = message
             now = datetime.fromisoformat(header["now"])
-            tasks.put(_Task(header["number"], now, source.decode(), envelope, container))
+            tasks.put(_Task(header["number"], now, source.decode(), envelope, container, marks))
     finally:
         os._exit(0)
 
@@ -115,7 +116,7 @@ def _entry(name: str) -> Prepare:
 def _work(task: _Task, prepare: Prepare, limits: Limits, result_bytes_max: int) -> _Answer:
     try:
         envelope = parse_envelope(task.envelope)
-        prepared = prepare(_contract(task.contract_source), envelope, task.container, task.now, limits)
+        prepared = prepare(_contract(task.contract_source), envelope, task.container, task.now, limits, task.marks)
         header, parts = prepared.to_wire()
         _bound_result(sum(len(part) for part in parts), result_bytes_max)
     except HubError as refusal:
@@ -126,7 +127,7 @@ def _work(task: _Task, prepare: Prepare, limits: Limits, result_bytes_max: int) 
         return _refused(DecoderFailed(where=_where(defect)), ending=_panicked(defect))
     except BaseException as panic:  # noqa: BLE001 - polars' PanicException is no Exception
         return _refused(DecoderDied(how=type(panic).__name__), ending=True)
-    return _Answer(header, parts, ending=False)
+    return _Answer(header, parts, ending=prepared.panicked)
 
 
 def _bound_result(size: int, result_bytes_max: int) -> None:

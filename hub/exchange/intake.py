@@ -3,9 +3,10 @@
 Every door leads here: what HTTP refused already cannot come, but a department may produce to the log directly.
 """
 
+import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,30 +16,62 @@ from catalog import store as catalog_store
 from catalog.dataset import Dataset
 from catalog.errors import DatasetNotYours, DatasetUnknown
 from hub.errors import BatchOfOtherHub, BatchOfOtherTopic, ContractVersionUnknown, CutAtAhead
-from hub.exchange import registry_store
+from hub.exchange import registry_store, subject_store
 from hub.exchange.apply.target import Target
-from hub.exchange.log import TOPIC_PREFIX, Message
+from hub.exchange.framing import ENVELOPE_HEADER, FramedRun
+from hub.exchange.log import TOPIC_PREFIX, Message, Span
 from hub.exchange.signatures import Signatures
+from hub.exchange.subject_errors import FramedSchemaUnknown
+from hub.exchange.subject_store import SubjectVersion
+from schemas.batch import sm3_hex, write_container
 from schemas.contract import Contract, parse_contract
-from schemas.envelope import Envelope, parse_envelope
+from schemas.envelope import VERSION, Envelope, parse_envelope
 from schemas.errors import EnvelopeMissing, HubError
 from schemas.signature import SignatureSlot
+from schemas.subject_schema import OPERATIONS, Part, read_subject_schema
 
-HEADER = "hub-batch"
+HEADER = ENVELOPE_HEADER
 CUT_AT_AHEAD_MAX = timedelta(seconds=60)  # DESIGN.md: a version more than 60 s ahead is refused
 REMEMBERED_SECONDS = 1.0  # a dataset or a mandate changed by an administrator counts within this time
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A message with what the registry knows of it, or with why it is refused."""
+    """A message, or a run of single records, with what the registry knows of it, or with why it is refused.
 
+    Args:
+        span: where it stands in the log.
+        key: of the message; empty for a run.
+        envelope: None where whose it is cannot be said.
+        envelope_bytes: of the envelope, as they came or as the hub made them.
+        container: the container file.
+        target: the dataset's tables.
+        contract_source: text of the contract's version.
+        signature: verified.
+        marks: of the records of a run.
+        refusal: why it is refused.
+    """
+
+    span: Span
+    key: str = ""
     envelope: Envelope | None = None
     envelope_bytes: bytes = b""
+    container: bytes = b""
     target: Target | None = None
     contract_source: str = ""
     signature: SignatureSlot | None = None
+    marks: bytes = b""
     refusal: Mapping[str, Any] | None = None
+
+    @property
+    def decodes(self) -> bool:
+        """Whether the child has, or is to have, a look at it."""
+        return self.refusal is None and self.target is not None
+
+    @property
+    def of_run(self) -> bool:
+        """Whether the hub made the batch, of single records."""
+        return bool(self.marks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +89,12 @@ class Intake:
         self._signatures = Signatures()
         self._datasets: dict[str, _Remembered] = {}
         self._contracts: dict[tuple[str, int], tuple[Contract, str]] = {}
+        self._writers: dict[tuple[str, Part, int], SubjectVersion] = {}
 
     def admit(self, message: Message) -> Admitted:
         """Parse the envelope and look up whom and what it names; never raises for what a stranger wrote."""
         header = message.headers.get(HEADER, b"")
+        found = Admitted(message.span, message.key, envelope_bytes=header, container=message.value or b"")
         envelope: Envelope | None = None
         try:
             if not header:
@@ -71,8 +106,67 @@ class Intake:
             target = self.target(dataset.id)
         except HubError as refusal:
             known = envelope if envelope is not None and self._has_owner(envelope) else None
-            return Admitted(envelope=known, envelope_bytes=header, refusal=refusal.to_json())
-        return Admitted(envelope, header, target, source, signature)
+            return replace(found, envelope=known, refusal=refusal.to_json())
+        return replace(found, envelope=envelope, target=target, contract_source=source, signature=signature)
+
+    def admit_run(self, run: FramedRun) -> Admitted:
+        """Make a batch of single records, of the organization whose topic they stand in; never raises, either.
+
+        The broker vouches for the topic alone: only its owner and the hub may write to it.
+        """
+        found = Admitted(run.span, marks=run.marks)
+        dataset = self._dataset(run.span.topic.removeprefix(TOPIC_PREFIX))
+        if dataset is None:
+            return replace(found, refusal=DatasetUnknown(dataset=run.span.topic[:100]).to_json())
+        try:
+            writer = self._writer(dataset.id, run)
+            contract, source = self._contract(dataset.contract, writer.contract)
+            schema = read_subject_schema(writer.source).as_record(contract, run.part)
+            container = write_container(json.dumps(schema).encode(), len(run.bodies), tuple(run.bodies))
+            envelope = self._envelope_of(dataset, run, writer.contract, container)
+            self._signatures.check(self._conn, envelope, {}, run.cut_at)
+        except HubError as refusal:
+            envelope = self._envelope_of(dataset, run, dataset.contract_version, b"".join(run.bodies))
+            return replace(found, envelope=envelope, refusal=refusal.to_json())
+        return replace(
+            found,
+            envelope=envelope,
+            envelope_bytes=envelope.to_bytes(),
+            container=container,
+            target=self.target(dataset.id),
+            contract_source=source,
+        )
+
+    def _writer(self, dataset: str, run: FramedRun) -> SubjectVersion:
+        if run.refusal is not None:
+            raise run.refusal
+        key = (dataset, run.part, run.schema)
+        if key not in self._writers:
+            found = subject_store.writer_of(self._conn, *key)
+            if found is None:
+                raise FramedSchemaUnknown(schema=run.schema, part=run.part)
+            self._writers[key] = found
+        return self._writers[key]
+
+    def _envelope_of(self, dataset: Dataset, run: FramedRun, contract: int, container: bytes) -> Envelope:
+        """What a department's connector would have said of the same records."""
+        return Envelope(
+            v=VERSION,
+            hub=self._hub_id,
+            dataset=dataset.id,
+            contract=contract,
+            organization=dataset.organization,
+            sender=dataset.organization,
+            batch=run.batch,
+            run=run.stream,
+            cut_at=run.cut_at,
+            operation=OPERATIONS[run.part],
+            records=len(run.bodies),
+            first_row=run.span.first,
+            bytes=len(container),
+            sm3=sm3_hex(container),
+            keys=None,
+        )
 
     def target(self, dataset: str) -> Target | None:
         """The dataset's tables as the newest version of its contract made them; None for an unknown dataset."""

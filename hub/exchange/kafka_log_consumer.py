@@ -23,7 +23,7 @@ COMMIT_SECONDS: Final = 1.0
 ROUND_SECONDS: Final = 0.1  # a rebalance within a round is seen after it
 SESSION_SECONDS: Final = 10
 HEARTBEAT_SECONDS: Final = 1
-FETCH_RECORDS: Final = 2_000
+FETCH_RECORDS: Final = 10_000  # single records of other tools are many and small
 FETCH_BYTES: Final = 16 * MIB
 
 
@@ -279,8 +279,8 @@ def _message(assigned: Assigned, record: Any) -> Message:  # noqa: ANN401 - kafk
         incarnation=assigned.incarnation,
         partition=assigned.partition,
         offset=record.offset,
-        key="" if record.key is None else record.key.decode("utf-8", "replace"),
-        headers=dict(record.headers),
-        value=record.value or b"",
+        key="" if record.key is None else record.key.decode("utf-8", "surrogateescape"),
+        headers={name: content or b"" for name, content in record.headers},
+        value=record.value,
         appended_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
     )

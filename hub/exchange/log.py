@@ -23,7 +23,7 @@ Words:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -31,8 +31,45 @@ TOPIC_PREFIX = "exchange."
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Messages of one partition that follow each other, named by the first and the last of their offsets."""
+
+    topic: str
+    incarnation: str
+    partition: int
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.first}-{self.last}"
+
+    @property
+    def messages(self) -> int:
+        """How many they are."""
+        return self.last - self.first + 1
+
+    @property
+    def place(self) -> tuple[str, str, int]:
+        """The partition: topic, incarnation and number."""
+        return (self.topic, self.incarnation, self.partition)
+
+    def goes_on_with(self, message: "Message") -> bool:
+        """Whether a message is the one after the last."""
+        follows = message.offset == self.last + 1 and message.partition == self.partition
+        return follows and message.topic == self.topic and message.incarnation == self.incarnation
+
+    def until(self, last: int) -> "Span":
+        """The same up to another offset."""
+        return replace(self, last=last)
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One message as it was appended."""
+    """One message as it was appended.
+
+    Others may produce to a log that is Kafka, by their own tools. What they write need not be text, or there: bytes of
+    a key that are no UTF-8 are surrogate escapes in it (PEP 383), and ``value`` is None where a message has none.
+    """
 
     topic: str
     incarnation: str
@@ -40,8 +77,13 @@ class Message:
     offset: int
     key: str
     headers: Mapping[str, bytes]
-    value: bytes
+    value: bytes | None
     appended_at: datetime
+
+    @property
+    def span(self) -> Span:
+        """It alone."""
+        return Span(self.topic, self.incarnation, self.partition, self.offset, self.offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +129,9 @@ class Lag:
         return self.next_offset - self.position
 
 
-def size_of(key: str, headers: Mapping[str, bytes], value: bytes) -> int:
+def size_of(key: str, headers: Mapping[str, bytes], value: bytes | None) -> int:
     """What a message counts, in bytes, towards the limits of polls and backlogs."""
-    return len(value) + len(key) + sum(len(name) + len(content) for name, content in headers.items())
+    return len(value or b"") + len(key) + sum(len(name) + len(content) for name, content in headers.items())
 
 
 class PositionSource(Protocol):

@@ -3,21 +3,24 @@
 Good rows leave as COPY text sorted by key, every key once. Bad rows leave as quarantine entries with every reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from hub.exchange.copy_text import copy_text
 from hub.exchange.duplicates import settle_duplicates
+from hub.exchange.framing import read_marks
 from hub.exchange.prepared import Prepared, Rejected
-from schemas.batch import Limits, verify, walk
+from schemas.batch import Limits, Walked, sm3_hex, verify, walk
 from schemas.checks import Violation, check_frame, key_length_violations, reasons_by_row
 from schemas.contract import Contract
 from schemas.envelope import Envelope
 from schemas.errors import AllOrNothing
-from schemas.frame import decode
+from schemas.frame import Decoded, decode
 from schemas.reasons import Reason
+from schemas.singles import decode_singles
 from schemas.textform import KEY_BYTES_MAX, key_text, record_digest, text_of
 
 VERSION_AHEAD_MAX = timedelta(seconds=60)  # DESIGN.md: a version more than 60 s ahead is refused
@@ -26,7 +29,9 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _SHANGHAI = timedelta(hours=8)
 
 
-def prepare(contract: Contract, envelope: Envelope, container: bytes, now: datetime, limits: Limits) -> Prepared:
+def prepare(
+    contract: Contract, envelope: Envelope, container: bytes, now: datetime, limits: Limits, marks: bytes = b""
+) -> Prepared:
     """Decode and check one batch.
 
     Args:
@@ -35,24 +40,90 @@ def prepare(contract: Contract, envelope: Envelope, container: bytes, now: datet
         container: the container file's bytes.
         now: aware time of the check.
         limits: bounds of what is decoded.
+        marks: of a run of single records (``FramedRun.marks``); of a batch there are none.
 
     Raises:
         BatchError: the whole batch is refused.
     """
     verify(envelope, container)
-    decoded = decode(contract, walk(container, limits), envelope.operation)
+    walked = walk(container, limits)
+    if marks:
+        return _prepare_run(contract, envelope, walked, now, marks)
+    decoded = decode(contract, walked, envelope.operation)
+    if envelope.operation == "keys":
+        return _key_list(contract, decoded.frame)
+    return _prepare(contract, envelope, decoded, now, _cut_at_once(envelope, decoded.frame.height))
+
+
+def _prepare(contract: Contract, envelope: Envelope, decoded: Decoded, now: datetime, cut: "_Cut") -> Prepared:
     violations = list(decoded.violations)
     frame = decoded.frame
-    if envelope.operation == "keys":
-        return _key_list(contract, frame)
     if envelope.operation == "upsert":
         violations += check_frame(contract, frame, now=now)
     else:
         violations += key_length_violations(contract, frame)
         violations += _missing(frame, [*contract.key, *([contract.version_field] if contract.version_field else [])])
-    versioned = _with_version(contract, frame, envelope)
+    versioned = _with_version(contract, frame, cut)
     violations += _too_far_ahead(contract, versioned, now)
     return _settle(contract, versioned, decoded.text, violations)
+
+
+# Runs of single records ----------------------------------------------------------------------------------------------
+
+
+def _prepare_run(contract: Contract, envelope: Envelope, walked: Walked, now: datetime, marks: bytes) -> Prepared:
+    """A run is a batch of the hub's own making, but that each record came at its own moment, and may be damaged."""
+    lengths, moments = read_marks(marks)
+    singles = decode_singles(contract, walked, lengths, envelope.operation)
+    damaged = list(_damaged(contract, envelope, walked.data, lengths, singles.damaged))
+    if contract.all_or_nothing and damaged:
+        raise AllOrNothing(rejected=len(damaged))
+    if singles.decoded is None:
+        return Prepared(received=len(lengths), rejected=damaged, panicked=singles.panicked)
+    cut = _Cut(pl.Series(moments, dtype=pl.Int64).gather(singles.kept), singles.kept + envelope.first_row)
+    decoded = singles.decoded
+    if envelope.operation == "delete":
+        decoded = replace(decoded, frame=_deleted_when_it_came(contract, decoded.frame, cut))
+    prepared = _prepare(contract, envelope, decoded, now, cut)
+    places = singles.kept.to_list()
+    rejected = [replace(one, position=places[one.position]) for one in prepared.rejected]
+    return replace(
+        prepared,
+        received=len(lengths),
+        rejected=sorted([*rejected, *damaged], key=lambda one: one.position),
+        panicked=singles.panicked,
+    )
+
+
+def _damaged(
+    contract: Contract, envelope: Envelope, data: bytes, lengths: Sequence[int], found: frozenset[int]
+) -> Iterator[Rejected]:
+    """Quarantine entries of what nobody can read: by its place in the log, and its bytes' digest."""
+    start = 0
+    for place, length in enumerate(lengths):
+        if place in found:
+            yield Rejected(
+                position=place,
+                record=dict.fromkeys(contract.field_names),
+                key=None,
+                version=None,
+                row=envelope.first_row + place,
+                digest=sm3_hex(data[start : start + length]),
+                reasons=[Reason("record_damaged").to_json()],
+            )
+        start += length
+
+
+def _deleted_when_it_came(contract: Contract, frame: pl.DataFrame, cut: "_Cut") -> pl.DataFrame:
+    """A key alone has no version: where that is a time, it is the one at which the deletion reached the log."""
+    name = contract.version_field
+    if name is None or contract.field(name).type.kind in {"int", "long"}:
+        return frame
+    local = (cut.moments + _SHANGHAI // _MICROSECOND).cast(pl.Datetime("us")).cast(frame.schema[name])
+    return frame.with_columns(pl.coalesce(pl.col(name), local).alias(name))
+
+
+# Settling ------------------------------------------------------------------------------------------------------------
 
 
 def _settle(
@@ -88,11 +159,30 @@ def _settle(
     )
 
 
-def _with_version(contract: Contract, frame: pl.DataFrame, envelope: Envelope) -> pl.DataFrame:
-    """Add ``_version``, ``_row`` and ``_n``; the version is the contract's version field, else (cut_at in µs, row)."""
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """When and where each record was cut: its version, where the contract has no field for that.
+
+    Args:
+        moments: microseconds since 1970.
+        rows: the records' numbers in their run.
+    """
+
+    moments: pl.Series
+    rows: pl.Series
+
+
+def _cut_at_once(envelope: Envelope, records: int) -> _Cut:
+    moment = (envelope.cut_at - _EPOCH) // _MICROSECOND
+    rows = pl.int_range(envelope.first_row, envelope.first_row + records, dtype=pl.Int64, eager=True)
+    return _Cut(pl.repeat(moment, records, dtype=pl.Int64, eager=True), rows)
+
+
+def _with_version(contract: Contract, frame: pl.DataFrame, cut: _Cut) -> pl.DataFrame:
+    """Add ``_version``, ``_row`` and ``_n``; the version is the contract's version field, else (moment, row)."""
     position = pl.int_range(pl.len(), dtype=pl.Int64)
     if contract.version_field is None:
-        version, row = pl.lit((envelope.cut_at - _EPOCH) // _MICROSECOND, dtype=pl.Int64), position + envelope.first_row
+        version, row = cut.moments, cut.rows
     else:
         version, row = _version_of(contract), pl.lit(0, dtype=pl.Int64)
     return frame.with_columns(version.alias("_version"), row.alias("_row"), position.alias("_n"))

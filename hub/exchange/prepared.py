@@ -52,6 +52,7 @@ class Prepared:
         unchanged: identical repeats inside the batch, folded.
         flags: how often each flag was raised on stored records.
         refusal: why the whole batch is refused, as ``{"code", "zh", "en"}``; everything else is then empty.
+        panicked: whether a library panicked on the way. It stays with the child, which then ends.
     """
 
     received: int
@@ -64,6 +65,7 @@ class Prepared:
     unchanged: int = 0
     flags: Mapping[str, int] = field(default_factory=dict[str, int])
     refusal: Mapping[str, Any] | None = None
+    panicked: bool = False
 
     def to_wire(self) -> tuple[dict[str, Any], list[bytes]]:
         """A JSON header and the raw parts that follow it."""

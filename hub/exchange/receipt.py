@@ -1,5 +1,6 @@
 """The receipt: what the hub answers to a batch. Its unique key is what makes a batch take effect once."""
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -10,10 +11,11 @@ from psycopg import Connection, sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from hub.exchange.log import Message
+from hub.exchange.log import Span
 from schemas.envelope import Envelope
 
 CHANNEL = "hub_receipt"
+_BATCH = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Receipt:
     incarnation: str
     partition: int
     log_offset: int
+    log_offset_last: int | None
     taken_at: datetime
     seconds: float
     leaf: uuid.UUID | None = None
@@ -60,6 +63,16 @@ class Receipt:
             + self.accepted_superseded
             + self.accepted_deleted
         )
+
+    @property
+    def span(self) -> Span:
+        """Where the batch stands in the log: one message, or a run of single records."""
+        last = self.log_offset if self.log_offset_last is None else self.log_offset_last
+        return Span(self.topic, self.incarnation, self.partition, self.log_offset, last)
+
+    def _position(self) -> dict[str, Any]:
+        position = {"topic": self.topic, "partition": self.partition, "offset": self.log_offset}
+        return position if self.log_offset_last is None else {**position, "last_offset": self.log_offset_last}
 
     def to_json(self) -> dict[str, Any]:
         """The receipt as it is answered: the same bytes for the same batch, each time."""
@@ -86,7 +99,7 @@ class Receipt:
             "flags": dict(self.flags),
             "reasons": dict(self.reasons),
             "refusal": dict(self.refusal) if self.refusal else None,
-            "position": {"topic": self.topic, "partition": self.partition, "offset": self.log_offset},
+            "position": self._position(),
             "taken_at": self.taken_at.isoformat(),
             "seconds": round(self.seconds, 6),
             "leaf": None if self.leaf is None else str(self.leaf),
@@ -130,12 +143,22 @@ def read_receipt(conn: Connection, organization: str, batch: uuid.UUID) -> Recei
         ).fetchone()
 
 
-def open_receipt(conn: Connection, envelope: Envelope, message: Message, taken: datetime) -> int | None:
-    """Insert the receipt row; None when this batch id is known. Waits for another worker holding the same id."""
+def open_receipt(
+    conn: Connection, envelope: Envelope, span: Span, taken: datetime, *, of_run: bool = False
+) -> int | None:
+    """Insert the receipt row; None when this batch id is known. Waits for another worker holding the same id.
+
+    Args:
+        conn: in the transaction that takes the batch.
+        envelope: of the batch.
+        span: where it stands in the log.
+        taken: the transaction's time.
+        of_run: whether the hub made the batch, of single records.
+    """
     row = conn.execute(
         "INSERT INTO receipt (organization, batch, sender, dataset, contract, run, operation, sm3,"
-        " topic, incarnation, partition, log_offset, taken_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " topic, incarnation, partition, log_offset, log_offset_last, taken_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (organization, batch) DO NOTHING RETURNING id",
         [
             envelope.organization,
@@ -146,10 +169,9 @@ def open_receipt(conn: Connection, envelope: Envelope, message: Message, taken: 
             envelope.run,
             envelope.operation,
             envelope.sm3,
-            message.topic,
-            message.incarnation,
-            message.partition,
-            message.offset,
+            *span.place,
+            span.first,
+            span.last if of_run else None,
             taken,
         ],
     ).fetchone()
@@ -191,17 +213,18 @@ def close_receipt(conn: Connection, receipt: int, tally: Tally, seconds: float, 
     return closed
 
 
-def refuse_message(conn: Connection, message: Message, refusal: Mapping[str, Any]) -> None:
-    """Keep why a message that can have no receipt of its own was refused."""
+def refuse_messages(conn: Connection, span: Span, key: str, refusal: Mapping[str, Any]) -> None:
+    """Keep why messages that can have no receipt of their own were refused.
+
+    Args:
+        conn: in the transaction that takes them.
+        span: which.
+        key: of the message; kept where it is the id of a batch. Any other may be personal, or no text at all.
+        refusal: why.
+    """
     conn.execute(
-        "INSERT INTO refused_message (topic, incarnation, partition, log_offset, message_key, refusal)"
-        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        [
-            message.topic,
-            message.incarnation,
-            message.partition,
-            message.offset,
-            message.key[:200],
-            Jsonb(dict(refusal)),
-        ],
+        "INSERT INTO refused_message"
+        " (topic, incarnation, partition, log_offset, log_offset_last, message_key, refusal)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        [*span.place, span.first, span.last, key if _BATCH.fullmatch(key) else "", Jsonb(dict(refusal))],
     )

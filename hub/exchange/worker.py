@@ -20,10 +20,11 @@ from hub.exchange import position
 from hub.exchange.apply.batch import Applied, Apply, Work
 from hub.exchange.apply.ready import apply_ready, datasets_with_ready
 from hub.exchange.decoder import Decoder
+from hub.exchange.framing import FramedRun, gathered
 from hub.exchange.intake import Admitted, Intake
-from hub.exchange.log import Consumer, Message
+from hub.exchange.log import Consumer, Message, Span
 from hub.exchange.prepared import Prepared
-from hub.exchange.receipt import refuse_message
+from hub.exchange.receipt import refuse_messages
 from hub.observations import (
     BatchRefused,
     BatchRepeated,
@@ -38,6 +39,7 @@ from hub.store.errors import StoreError
 GROUP = "exchange"
 GROUP_RECORDS = 10_000  # small batches are gathered until they hold this many records
 GROUP_BATCHES_MAX = 64
+POLL_MESSAGES_MAX = 10_000  # single records are small
 POLL_BYTES_MAX = 16 * 1024 * 1024
 TICK_SECONDS = 0.5
 PAUSE_SECONDS_MAX = 5.0
@@ -48,26 +50,18 @@ Stopping = Callable[[], bool]
 PartitionKey = tuple[str, str, int]
 
 
-@dataclass(slots=True)
-class _InHand:
-    """A message between poll and apply."""
-
-    message: Message
-    admitted: Admitted
-
-    @property
-    def decodes(self) -> bool:
-        """Whether the child has, or is to have, a look at it."""
-        return self.admitted.refusal is None and self.admitted.target is not None
-
-
 @dataclass(frozen=True, slots=True)
 class _Finished:
-    """A message ready for the store: a batch, or None for one that can have no receipt of its own."""
+    """What is ready for the store: a batch, or None for what can have no receipt of its own."""
 
-    message: Message
+    admitted: Admitted
     work: Work | None
     prepared: Prepared
+
+    @property
+    def span(self) -> Span:
+        """Where it stands in the log."""
+        return self.admitted.span
 
 
 class Worker:
@@ -85,8 +79,8 @@ class Worker:
         self._intake = intake
         self._decoder = decoder
         self._apply = apply
-        self._waiting: deque[_InHand] = deque()  # polled, not yet with the child
-        self._submitted: deque[_InHand] = deque()  # with the child, at most two
+        self._waiting: deque[Admitted] = deque()  # polled, not yet with the child
+        self._submitted: deque[Admitted] = deque()  # with the child, at most two
         self._positions: dict[PartitionKey, int] = {}
         self._look_at = 0.0
         self._ready = True  # look once at start for records left ready by an earlier worker
@@ -98,7 +92,7 @@ class Worker:
 
     def turn(self, timeout_seconds: float) -> int:
         """Poll once and apply all that came; returns how many messages were done."""
-        messages = self._consumer.poll(GROUP_BATCHES_MAX, POLL_BYTES_MAX, timeout_seconds)
+        messages = self._consumer.poll(POLL_MESSAGES_MAX, POLL_BYTES_MAX, timeout_seconds)
         try:
             if not messages and self._put_back():
                 self._forget()
@@ -125,8 +119,9 @@ class Worker:
 
     def _work_off(self, messages: Sequence[Message]) -> int:
         done = 0
-        fresh = self._fresh(messages)
-        self._waiting.extend(_InHand(message, self._intake.admit(message)) for message in fresh)
+        for one in gathered(self._fresh(messages), self._decoder.limits):
+            admit = self._intake.admit_run if isinstance(one, FramedRun) else self._intake.admit
+            self._waiting.append(admit(one))  # pyright: ignore[reportArgumentType] - the one goes with the other
         group: list[_Finished] = []
         while self._waiting or self._submitted:
             self._fill_child()
@@ -135,7 +130,7 @@ class Worker:
             last = not (self._waiting or self._submitted)
             if last or _full(group):
                 self._commit(group)
-                done += len(group)
+                done += sum(finished.span.messages for finished in group)
                 group = []
         if not messages or self._ready:
             self._take_ready()
@@ -150,7 +145,7 @@ class Worker:
         following = dict(self._positions)
         fresh: list[Message] = []
         for message in messages:
-            key = _partition(message)
+            key = message.span.place
             if key not in following:
                 self._positions[key] = following[key] = position.read(self._conn, self._log_name, *key, GROUP)
             if message.offset > following[key]:
@@ -162,22 +157,31 @@ class Worker:
 
     def _fill_child(self) -> None:
         while self._waiting and len(self._submitted) < 2:  # noqa: PLR2004 - one being decoded, one behind it
-            in_hand = self._waiting.popleft()
-            if in_hand.decodes:
-                admitted = in_hand.admitted
+            admitted = self._waiting.popleft()
+            if admitted.decodes:
                 self._decoder.submit(
-                    admitted.contract_source, admitted.envelope_bytes, in_hand.message.value, datetime.now(UTC)
+                    admitted.contract_source,
+                    admitted.envelope_bytes,
+                    admitted.container,
+                    datetime.now(UTC),
+                    admitted.marks,
                 )
-            self._submitted.append(in_hand)
+            self._submitted.append(admitted)
 
     def _next_finished(self) -> _Finished:
-        in_hand = self._submitted.popleft()
-        admitted = in_hand.admitted
-        prepared = self._decoder.result() if in_hand.decodes else Prepared(received=0, refusal=admitted.refusal)
+        admitted = self._submitted.popleft()
+        prepared = self._decoder.result() if admitted.decodes else Prepared(received=0, refusal=admitted.refusal)
         work = None
         if admitted.envelope is not None:
-            work = Work(in_hand.message, admitted.envelope, admitted.target, prepared, admitted.signature)
-        return _Finished(in_hand.message, work, prepared)
+            work = Work(
+                admitted.span,
+                admitted.envelope,
+                admitted.target,
+                prepared,
+                admitted.signature,
+                of_run=admitted.of_run,
+            )
+        return _Finished(admitted, work, prepared)
 
     def _commit(self, group: Sequence[_Finished]) -> None:
         works = [finished.work for finished in group if finished.work is not None]
@@ -185,7 +189,7 @@ class Worker:
         applied = self._in_one_transaction(group, works)
         for finished in group:
             if finished.work is None:
-                observe(_refused(finished.message, finished.prepared))
+                observe(_refused(finished.span, finished.prepared))
         for one in applied:
             _tell(one)
         self._ready = self._ready or any(one.ready for one in applied)
@@ -202,14 +206,14 @@ class Worker:
             applied = self._apply.apply_group(works)
             for finished in group:
                 if finished.work is None:
-                    refuse_message(self._conn, finished.message, finished.prepared.refusal or {})
+                    refuse_messages(self._conn, finished.span, finished.admitted.key, finished.prepared.refusal or {})
             moves = self._move_positions(group)
         self._positions.update(moves)
         return applied
 
     def _move_positions(self, group: Sequence[_Finished]) -> dict[PartitionKey, int]:
         """Move every partition's position past the group, from where this worker knows it to be."""
-        moves = {_partition(finished.message): finished.message.offset + 1 for finished in group}
+        moves = {finished.span.place: finished.span.last + 1 for finished in group}
         for key, following in sorted(moves.items()):
             position.advance(self._conn, self._log_name, *key, GROUP, self._positions[key], following)
         return moves
@@ -229,8 +233,8 @@ class Worker:
         """Drop what is in hand; the consumer seeks to the stored positions again."""
         self._waiting.clear()
         self._positions.clear()
-        for in_hand in self._submitted:
-            if in_hand.decodes:
+        for admitted in self._submitted:
+            if admitted.decodes:
                 self._decoder.result()
         self._submitted.clear()
         self._consumer.rewind()
@@ -240,21 +244,17 @@ def _full(group: Sequence[_Finished]) -> bool:
     return len(group) >= GROUP_BATCHES_MAX or sum(finished.prepared.received for finished in group) >= GROUP_RECORDS
 
 
-def _partition(message: Message) -> PartitionKey:
-    return (message.topic, message.incarnation, message.partition)
-
-
-def _refused(message: Message, prepared: Prepared) -> BatchRefused:
+def _refused(span: Span, prepared: Prepared) -> BatchRefused:
     code = str((prepared.refusal or {}).get("code", ""))
-    return BatchRefused(message.topic, message.partition, message.offset, code)
+    return BatchRefused(span.topic, span.partition, span.first, code)
 
 
 def _tell(applied: Applied) -> None:
     work, tally = applied.work, applied.tally
     if tally is None:
-        observe(BatchRepeated(work.message.topic, work.message.partition, work.message.offset))
+        observe(BatchRepeated(work.span.topic, work.span.partition, work.span.first))
     elif tally.refusal is not None:
-        observe(_refused(work.message, work.prepared))
+        observe(_refused(work.span, work.prepared))
     else:
         accepted = tally.received - tally.rejected - tally.pending
         observe(

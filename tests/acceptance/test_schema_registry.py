@@ -93,11 +93,11 @@ def test_the_contracts_own_schema_is_there_before_anyone_registers_one(door: Run
     latest = client.get_version(VALUE, 1)
     assert latest.version == 1
     assert json.loads(str(latest.schema.schema_str)) == door.contract.avro_schema()
-    key = client.get_latest_version(KEY)
+    key = client.get_version(KEY, 1)
     assert [one["name"] for one in json.loads(str(key.schema.schema_str))["fields"]] == list(door.contract.key)
     writes_latest = AvroSerializer(client, conf={"auto.register.schemas": False, "use.latest.version": True})
-    context = SerializationContext(f"exchange.{OURS}", MessageField.KEY)
-    assert writes_latest({"code": "420100"}, context) is not None
+    context = SerializationContext(f"exchange.{OURS}", MessageField.VALUE)
+    assert writes_latest({"code": "420100", "name": "武汉市", "level": 2}, context) is not None
 
 
 def test_a_plain_type_is_the_key_of_one_field(client: SchemaRegistryClient):

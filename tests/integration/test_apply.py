@@ -101,7 +101,7 @@ class Sender:
         )
         self.offset += 1
         message = Message("exchange." + self.target.dataset, "i", 0, self.offset, envelope.batch, {}, container, NOW)
-        return Work(message, envelope, self.target, prepare(contract, envelope, container, NOW, LIMITS))
+        return Work(message.span, envelope, self.target, prepare(contract, envelope, container, NOW, LIMITS))
 
     def take(self, *works: Work) -> list[Applied]:
         self.apply.prepare_staging([self.target])

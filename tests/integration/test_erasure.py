@@ -56,7 +56,7 @@ class Sender:
         prepared = prepare(self.exchange.contract, envelope, batch.container, now, Limits())
         self.apply.prepare_staging([self.target])
         with self.conn.transaction():
-            self.apply.apply_group([Work(message, envelope, self.target, prepared)])
+            self.apply.apply_group([Work(message.span, envelope, self.target, prepared)])
 
 
 @pytest.fixture

@@ -18,8 +18,10 @@ class Panic(BaseException):
     """As polars' PanicException: no Exception."""
 
 
-def prepare(contract: Contract, envelope: Envelope, container: bytes, now: datetime, limits: Limits) -> Prepared:  # noqa: C901 - a list
-    del contract, limits
+def prepare(  # noqa: C901 - a list
+    contract: Contract, envelope: Envelope, container: bytes, now: datetime, limits: Limits, marks: bytes
+) -> Prepared:
+    del contract, limits, marks
     word, _, argument = container[:64].rstrip(b"\x00").partition(b" ")
     match word:
         case b"sleep":

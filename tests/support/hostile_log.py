@@ -31,7 +31,7 @@ class _Partition:
         return self.first_offset + len(self.messages)
 
     def bytes_from(self, offset: int) -> int:
-        return sum(len(message.value) for message in self.messages[max(offset - self.first_offset, 0) :])
+        return sum(len(message.value or b"") for message in self.messages[max(offset - self.first_offset, 0) :])
 
 
 @dataclass(slots=True)
@@ -192,7 +192,7 @@ class HostileLog:
         enough = self._random.randint(1, records_max) if self._strikes() else records_max
         for one in mine:
             for message in one.messages[offsets[one.assigned] - one.first_offset :]:
-                bytes_max -= len(message.value)
+                bytes_max -= len(message.value or b"")
                 if found and (len(found) >= enough or bytes_max < 0):
                     break
                 found.append(message)

@@ -156,7 +156,7 @@ def fill(log: Log, topic: str) -> LogFull:
     raise AssertionError("the log took everything")
 
 
-def values(messages: Sequence[Message]) -> list[bytes]:
+def values(messages: Sequence[Message]) -> list[bytes | None]:
     """The values, each where it came first."""
     return list(dict.fromkeys(message.value for message in messages))
 

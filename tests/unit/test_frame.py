@@ -66,11 +66,11 @@ def test_the_strict_reader_reads_the_same_as_polars(drawn: tuple[Contract, pl.Da
     contract, frame = drawn
     walked = walk(encode(contract, frame, "upsert"), LIMITS)
     plan = resolve(contract, walked.schema, "upsert")
-    fast = frame_module._read_and_prove(plan, walked, contract.name)
+    fast = frame_module.read_and_prove(plan, walked, contract.name)
     assert fast is not None, "what the hub's own connectors write is read the fast way"
-    strict = frame_module._read_strictly(plan, walked.blocks)
-    assert_frame_equal(frame_module._convert(contract, plan, strict, "upsert").frame, frame)
-    assert_frame_equal(frame_module._convert(contract, plan, fast, "upsert").frame, frame)
+    strict = frame_module.read_strictly(plan, walked.blocks)
+    assert_frame_equal(frame_module.convert(contract, plan, strict, "upsert").frame, frame)
+    assert_frame_equal(frame_module.convert(contract, plan, fast, "upsert").frame, frame)
 
 
 @given(frames())

@@ -24,9 +24,9 @@ from hub.exchange.apply.merge import merge
 from hub.exchange.apply.refused_row import refused_row
 from hub.exchange.apply.staging import clock, copy_rows, empty_staging, ensure_staging, split_rows
 from hub.exchange.apply.target import Target
-from hub.exchange.log import Message
+from hub.exchange.log import Span
 from hub.exchange.prepared import Prepared, Rejected
-from hub.exchange.receipt import Tally, close_receipt, open_receipt, read_receipt, refuse_message
+from hub.exchange.receipt import Tally, close_receipt, open_receipt, read_receipt, refuse_messages
 from hub.exchange.receipt_leaf import leaf_of
 from hub.exchange.signature_store import keep_signature
 from hub.ledger import leaf_store
@@ -52,11 +52,12 @@ SESSION_SETTINGS: Final[Mapping[str, str]] = {
 class Work:
     """One batch on its way into the store."""
 
-    message: Message
+    span: Span
     envelope: Envelope
     target: Target | None  # None where the batch is refused before its dataset is known
     prepared: Prepared
     signature: SignatureSlot | None = None  # verified
+    of_run: bool = False  # made by the hub, of single records
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class _Group:
 
     def apply(self, work: Work) -> Applied:
         started = time.perf_counter()
-        receipt = open_receipt(self.conn, work.envelope, work.message, self.taken)
+        receipt = open_receipt(self.conn, work.envelope, work.span, self.taken, of_run=work.of_run)
         if receipt is None:
             return self._repeated(work)
         tally = Tally(received=work.prepared.received, flags=work.prepared.flags, refusal=work.prepared.refusal)
@@ -152,7 +153,7 @@ class _Group:
         known = read_receipt(self.conn, work.envelope.organization, UUID(str(work.envelope.batch)))
         if known is None or known.sm3 != work.envelope.sm3:
             error = BatchIdReused(batch=str(work.envelope.batch))
-            refuse_message(self.conn, work.message, error.to_json())
+            refuse_messages(self.conn, work.span, str(work.envelope.batch), error.to_json())
         return Applied(work, None)
 
     def _take(self, work: Work, target: Target, receipt: int, tally: Tally) -> int:

@@ -23,3 +23,4 @@ CREATE INDEX subject_version_schema ON subject_version (writer_schema);
 
 -- Of a run of single records: the offset of its last one. A batch is one message.
 ALTER TABLE receipt ADD COLUMN log_offset_last bigint;
+ALTER TABLE refused_message ADD COLUMN log_offset_last bigint;
