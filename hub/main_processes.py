@@ -13,6 +13,7 @@ from typing import Final
 
 from psycopg import Connection
 
+from hub.errors import SettingWrong
 from hub.exchange.apply.batch import SESSION_SETTINGS, Apply
 from hub.exchange.decoder import Decoder
 from hub.exchange.erasure_keys import commitment_key_of
@@ -27,7 +28,7 @@ from hub.ledger.sealer import SESSION_SETTINGS as SEALER_SETTINGS
 from hub.ledger.sealer import Sealer, keep_sealing
 from hub.ledger.witness import Witness, keep_watching
 from hub.ledger.witness_memory import alone
-from hub.main import LEDGER_KEY, Tell, crypto_of, kept_store, keys_of, opened_log, utc_now, witness_file
+from hub.main import LEDGER_KEY, Tell, crypto_of, kafka_of, kept_store, keys_of, opened_log, utc_now, witness_file
 from hub.observations import WorkerStarted, WorkerStopped, log_to_stderr, observe
 from hub.settings import Settings
 from hub.store.connect import connect
@@ -72,6 +73,7 @@ def opened_worker(settings: Settings, url: str) -> Generator[Worker]:
         consumer = parts.enter_context(closing(log.consumer(GROUP, member, StoredPositions(reader))))
         decoder = parts.enter_context(closing(decoder_of(settings)))
         parts.enter_context(sweeping(log, timedelta(hours=settings.log_retention_hours), utc_now))
+        parts.enter_context(keeping_topic_access(settings, url))
         apply = Apply(
             writer,
             close_share_max=settings.keys_close_share_max,
@@ -80,6 +82,32 @@ def opened_worker(settings: Settings, url: str) -> Generator[Worker]:
         observe(WorkerStarted(member))
         yield Worker(writer, log.name, consumer, Intake(reader, settings.hub_id), decoder, apply)
         observe(WorkerStopped(member))
+
+
+@contextmanager
+def keeping_topic_access(settings: Settings, url: str) -> Generator[None]:
+    """Keep the rules of departments at Kafka while the block lasts, where the settings say so.
+
+    Raises:
+        SettingWrong: there is no issuer whose clients they could be of, or no Kafka.
+    """
+    if not settings.kafka_access:
+        yield
+        return
+    if settings.log != "kafka" or settings.oidc_issuer is None:
+        missing = "HUB_LOG=kafka" if settings.log != "kafka" else "HUB_OIDC_ISSUER"
+        raise SettingWrong(setting="HUB_KAFKA_ACCESS", problem=f"it needs {missing}")
+    from hub.exchange.kafka_log_cluster import KafkaCluster  # its client takes long to load
+    from hub.exchange.kafka_log_rules import KafkaRules
+    from hub.topic_access import TopicAccess, keeping_access
+
+    def opened() -> closing[Connection]:
+        return closing(connect(url, "hub topic access", autocommit=True))
+
+    with closing(KafkaCluster(kafka_of(settings))) as cluster:
+        access = TopicAccess(KafkaRules(cluster, settings.kafka_user), settings.oidc_issuer)
+        with keeping_access(opened, access):
+            yield
 
 
 # Ledger --------------------------------------------------------------------------------------------------------------

@@ -66,6 +66,14 @@ class StoreLost:
 
 
 @dataclass(frozen=True, slots=True)
+class TopicAccessChanged:
+    """Rules of the log's cluster were given to clients of departments, or taken."""
+
+    given: int
+    taken: int
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerStarted:
     """A worker reads the log."""
 
@@ -135,6 +143,7 @@ Observation = (
     | PositionTaken
     | StoreLost
     | WorkerStarted
+    | TopicAccessChanged
     | WorkerStopped
     | RequestFailed
     | LedgerAlarmRaised

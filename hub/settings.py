@@ -101,6 +101,11 @@ class Settings(BaseSettings):
         description="Put before the name of every topic and group, where hubs share a Kafka cluster.",
     )
     kafka_replication: int = Field(default=1, ge=1, le=7, description="Copies of a new topic's messages in Kafka.")
+    kafka_access: bool = Field(
+        default=False,
+        description="Whether workers keep Kafka's access rules: an organization's clients of oidc_issuer may write to "
+        "its datasets' topics, subscribers read theirs, and every other such rule is removed.",
+    )
     log_partitions: int = Field(default=2, ge=1, le=256, description="Partitions of a new dataset's topic.")
     log_retention_hours: int = Field(
         default=168, ge=1, description="How long the log keeps messages that every group has read."

@@ -7,6 +7,7 @@ contract's, so what would change either is not offered (405).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,21 +15,23 @@ from fastapi.responses import JSONResponse, Response
 from psycopg import Connection
 from pydantic import BaseModel, ConfigDict, Field
 
+from catalog.dataset import Dataset
 from hub.acts import subjects
-from hub.api.dependencies import LanguageOf, PartsOf
+from hub.api.dependencies import LanguageOf, Parts, PartsOf
 from hub.api.problems import Problem, headers_of, problem_of
 from hub.api.registry_caller import RegistryCallerOf
 from hub.exchange.registry_store import contract_of, find_contract
 from hub.exchange.subject_errors import (
     SubjectSchemaKindUnknown,
     SubjectSchemaUnknown,
+    SubjectUnknown,
     SubjectVersionUnknown,
     SubjectVersionWrong,
 )
 from hub.exchange.subject_store import SubjectVersion
 from hub.identity.errors import OrganizationNeeded
 from schemas.errors import HubError, Language, SubjectSchemaUnreadable
-from schemas.subject_schema import SCHEMA_BYTES_MAX, SubjectSchema, read_subject_schema
+from schemas.subject_schema import SCHEMA_BYTES_MAX, Part, SubjectSchema, read_subject_schema
 
 PREFIX: Final = "/v1/registry"
 MEDIA_TYPE: Final = "application/vnd.schemaregistry.v1+json"
@@ -102,6 +105,60 @@ def sender_of(caller: RegistryCallerOf) -> str:
 SenderOf = Annotated[str, Depends(sender_of)]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question of one sender's. Clients name subjects by topics as Kafka has them, with the prefix of this hub."""
+
+    parts: Parts
+    sender: str
+    prefix: str
+
+    def find(self, conn: Connection, subject: str) -> tuple[Dataset, Part]:
+        """The dataset of a subject, and the part of its messages.
+
+        Raises:
+            SubjectUnknown: there is none, or none of theirs.
+        """
+        if not subject.startswith(self.prefix):
+            raise SubjectUnknown(subject=ascii(subject)[1:-1][:100])
+        return subjects.find_subject(conn, self.sender, subject.removeprefix(self.prefix))
+
+    def versions(self, conn: Connection, subject: str) -> list[SubjectVersion]:
+        """All versions of a subject."""
+        return subjects.versions(conn, *self.find(conn, subject))
+
+    def by_id(self, text: str, subject: str | None = None) -> list[SubjectVersion]:
+        """Where a schema stands among the sender's subjects.
+
+        Raises:
+            SubjectSchemaUnknown: nowhere, or not under this subject.
+        """
+        number = _number(text)
+        if number is None:
+            raise SubjectSchemaUnknown
+        with self.parts.pool.connection() as conn:
+            found = subjects.find_schema(conn, self.sender, number)
+        if not found or (subject is not None and all(self.name(one) != subject for one in found)):
+            raise SubjectSchemaUnknown
+        return found
+
+    def name(self, version: SubjectVersion) -> str:
+        """The subject of a version."""
+        return self.prefix + version.subject
+
+    def told(self, version: SubjectVersion) -> Mapping[str, object]:
+        """A version as it is answered."""
+        return {"subject": self.name(version), "version": version.version, "id": version.id, "schema": version.source}
+
+
+def asked_of(parts: PartsOf, sender: SenderOf) -> Asked:
+    """What the endpoints ask by."""
+    return Asked(parts, sender, parts.settings.kafka_prefix if parts.settings.log == "kafka" else "")
+
+
+AskedOf = Annotated[Asked, Depends(asked_of)]
+
+
 # What clients ask first ----------------------------------------------------------------------------------------------
 
 
@@ -126,11 +183,11 @@ def read_types(_: RegistryCallerOf) -> Response:
 
 @router.get("/mode")
 @router.get("/mode/{subject}")
-def read_mode(parts: PartsOf, sender: SenderOf, subject: str | None = None) -> Response:
+def read_mode(asked: AskedOf, subject: str | None = None) -> Response:
     """Schemas are read, and written by who may send."""
     if subject is not None:
-        with parts.pool.connection() as conn:
-            subjects.find_subject(conn, sender, subject)
+        with asked.parts.pool.connection() as conn:
+            asked.find(conn, subject)
     return RegistryAnswer({"mode": "READWRITE"})
 
 
@@ -141,10 +198,10 @@ def read_config(_: RegistryCallerOf) -> Response:
 
 
 @router.get("/config/{subject}")
-def read_subject_config(parts: PartsOf, sender: SenderOf, subject: str) -> Response:
+def read_subject_config(asked: AskedOf, subject: str) -> Response:
     """What the versions of the subject's contract are held to. Each version is held against all before it."""
-    with parts.pool.connection() as conn:
-        dataset, _ = subjects.find_subject(conn, sender, subject)
+    with asked.parts.pool.connection() as conn:
+        dataset, _ = asked.find(conn, subject)
         found = find_contract(conn, dataset.contract, dataset.contract_version)
     return RegistryAnswer({"compatibilityLevel": f"{found.compatibility.upper()}_TRANSITIVE"})
 
@@ -154,88 +211,87 @@ def read_subject_config(parts: PartsOf, sender: SenderOf, subject: str) -> Respo
 
 @router.get("/subjects")
 def read_subjects(
-    parts: PartsOf,
-    sender: SenderOf,
+    asked: AskedOf,
     prefix: Annotated[str, Query(alias="subjectPrefix", max_length=200)] = "",
     first: First = 0,
     most: Most = -1,
 ) -> Response:
     """The keys and values of all topics that the caller may send to."""
-    with parts.pool.connection() as conn:
-        found = subjects.list_subjects(conn, sender)
+    with asked.parts.pool.connection() as conn:
+        found = [asked.prefix + one for one in subjects.list_subjects(conn, asked.sender)]
     return RegistryAnswer(_page([one for one in found if one.startswith(prefix.removeprefix(":.:"))], first, most))
 
 
 @router.get("/subjects/{subject}/versions")
-def read_versions(parts: PartsOf, sender: SenderOf, subject: str, first: First = 0, most: Most = -1) -> Response:
+def read_versions(asked: AskedOf, subject: str, first: First = 0, most: Most = -1) -> Response:
     """The numbers of a subject's versions."""
-    with parts.pool.connection() as conn:
-        found = _versions(conn, sender, subject)
+    with asked.parts.pool.connection() as conn:
+        found = asked.versions(conn, subject)
     return RegistryAnswer(_page([one.version for one in found], first, most))
 
 
 @router.get("/subjects/{subject}/versions/{version}")
-def read_version(parts: PartsOf, sender: SenderOf, subject: str, version: str) -> Response:
+def read_version(asked: AskedOf, subject: str, version: str) -> Response:
     """One version of a subject, or its latest."""
-    with parts.pool.connection() as conn:
-        return RegistryAnswer(_told(_version(_versions(conn, sender, subject), subject, version)))
+    with asked.parts.pool.connection() as conn:
+        return RegistryAnswer(asked.told(_version(asked.versions(conn, subject), subject, version)))
 
 
 @router.get("/subjects/{subject}/versions/{version}/schema")
-def read_version_schema(parts: PartsOf, sender: SenderOf, subject: str, version: str) -> Response:
+def read_version_schema(asked: AskedOf, subject: str, version: str) -> Response:
     """The schema of a version alone."""
-    with parts.pool.connection() as conn:
-        found = _version(_versions(conn, sender, subject), subject, version)
+    with asked.parts.pool.connection() as conn:
+        found = _version(asked.versions(conn, subject), subject, version)
     return Response(found.source, media_type=MEDIA_TYPE)
 
 
 @router.post("/subjects/{subject}/versions")
-def add_version(parts: PartsOf, caller: RegistryCallerOf, sender: SenderOf, subject: str, body: SchemaBody) -> Response:
+def add_version(asked: AskedOf, caller: RegistryCallerOf, subject: str, body: SchemaBody) -> Response:
     """Register a schema; one that is known keeps its id."""
     schema = body.read()
-    with parts.pool.connection() as conn:
-        dataset, part = subjects.find_subject(conn, sender, subject)
-        made = subjects.register(conn, caller, dataset, part, schema, parts.clock())
+    with asked.parts.pool.connection() as conn:
+        dataset, part = asked.find(conn, subject)
+        made = subjects.register(conn, caller, dataset, part, schema, asked.parts.clock())
     return RegistryAnswer({"id": made.id})
 
 
 @router.post("/subjects/{subject}")
-def look_up_schema(parts: PartsOf, sender: SenderOf, subject: str, body: SchemaBody) -> Response:
+def look_up_schema(asked: AskedOf, subject: str, body: SchemaBody) -> Response:
     """Whether a schema is registered under a subject, and as what."""
     sm3 = body.read().sm3
-    with parts.pool.connection() as conn:
-        found = [one for one in _versions(conn, sender, subject) if one.sm3 == sm3]
+    with asked.parts.pool.connection() as conn:
+        found = [one for one in asked.versions(conn, subject) if one.sm3 == sm3]
     if not found:
         raise SubjectSchemaUnknown
-    return RegistryAnswer(_told(found[0]))
+    return RegistryAnswer(asked.told(found[0]))
 
 
 # Schemas -------------------------------------------------------------------------------------------------------------
 
 
 @router.get("/schemas/ids/{schema_id}")
-def read_schema(parts: PartsOf, sender: SenderOf, schema_id: str, subject: str | None = None) -> Response:
+def read_schema(asked: AskedOf, schema_id: str, subject: str | None = None) -> Response:
     """The schema that a framed record names."""
-    return RegistryAnswer({"schema": _by_id(parts, sender, schema_id, subject)[0].source})
+    return RegistryAnswer({"schema": asked.by_id(schema_id, subject)[0].source})
 
 
 @router.get("/schemas/ids/{schema_id}/schema")
-def read_schema_text(parts: PartsOf, sender: SenderOf, schema_id: str, subject: str | None = None) -> Response:
+def read_schema_text(asked: AskedOf, schema_id: str, subject: str | None = None) -> Response:
     """The same alone."""
-    return Response(_by_id(parts, sender, schema_id, subject)[0].source, media_type=MEDIA_TYPE)
+    return Response(asked.by_id(schema_id, subject)[0].source, media_type=MEDIA_TYPE)
 
 
 @router.get("/schemas/ids/{schema_id}/versions")
-def read_schema_versions(parts: PartsOf, sender: SenderOf, schema_id: str) -> Response:
+def read_schema_versions(asked: AskedOf, schema_id: str) -> Response:
     """Under which subjects a schema is registered, in which versions."""
-    found = _by_id(parts, sender, schema_id, None)
-    return RegistryAnswer([{"subject": one.subject, "version": one.version} for one in found])
+    found = asked.by_id(schema_id)
+    return RegistryAnswer([{"subject": asked.name(one), "version": one.version} for one in found])
 
 
 @router.get("/schemas/ids/{schema_id}/subjects")
-def read_schema_subjects(parts: PartsOf, sender: SenderOf, schema_id: str) -> Response:
+def read_schema_subjects(asked: AskedOf, schema_id: str) -> Response:
     """Under which subjects a schema is registered."""
-    return RegistryAnswer([one.subject for one in _by_id(parts, sender, schema_id, None)])
+    return RegistryAnswer([asked.name(one) for one in asked.by_id(schema_id)])
 
 
 # Compatibility -------------------------------------------------------------------------------------------------------
@@ -244,8 +300,7 @@ def read_schema_subjects(parts: PartsOf, sender: SenderOf, schema_id: str) -> Re
 @router.post("/compatibility/subjects/{subject}/versions")
 @router.post("/compatibility/subjects/{subject}/versions/{version}")
 def check_compatibility(
-    parts: PartsOf,
-    sender: SenderOf,
+    asked: AskedOf,
     language: LanguageOf,
     subject: str,
     body: SchemaBody,
@@ -257,16 +312,12 @@ def check_compatibility(
     is the same for every version there is.
     """
     schema = body.read()
-    with parts.pool.connection() as conn:
-        dataset, part = subjects.find_subject(conn, sender, subject)
+    with asked.parts.pool.connection() as conn:
+        dataset, part = asked.find(conn, subject)
         _version(subjects.versions(conn, dataset, part), subject, version)
         found = subjects.problems_of(contract_of(conn, dataset), schema, part)
     told = {"messages": [f"{one['field']} [{one['rule']}]: {one[language]}" for one in found]} if verbose else {}
     return RegistryAnswer({"is_compatible": not found, **told})
-
-
-def _versions(conn: Connection, sender: str, subject: str) -> list[SubjectVersion]:
-    return subjects.versions(conn, *subjects.find_subject(conn, sender, subject))
 
 
 def _version(found: Sequence[SubjectVersion], subject: str, version: str) -> SubjectVersion:
@@ -282,24 +333,9 @@ def _version(found: Sequence[SubjectVersion], subject: str, version: str) -> Sub
     raise SubjectVersionUnknown(subject=subject, version=version)
 
 
-def _by_id(parts: PartsOf, sender: str, text: str, subject: str | None) -> list[SubjectVersion]:
-    number = _number(text)
-    if number is None:
-        raise SubjectSchemaUnknown
-    with parts.pool.connection() as conn:
-        found = subjects.find_schema(conn, sender, number)
-    if not found or (subject is not None and all(one.subject != subject for one in found)):
-        raise SubjectSchemaUnknown
-    return found
-
-
 def _number(text: str) -> int | None:
     digits = text.isascii() and text.isdecimal() and len(text) <= len(str(VERSION_MAX))
     return int(text) if digits and 1 <= int(text) <= VERSION_MAX else None
-
-
-def _told(found: SubjectVersion) -> Mapping[str, object]:
-    return {"subject": found.subject, "version": found.version, "id": found.id, "schema": found.source}
 
 
 def _page(found: Sequence[Any], first: int, most: int) -> Sequence[Any]:

@@ -101,7 +101,7 @@ class KafkaCluster:
     def topics(self, names: Iterable[str] | None = None) -> list[Topic]:
         """The topics that are there, by name: all, or those of these names."""
         wanted = None if names is None else [self.wire(name) for name in names]
-        described = self._ask(lambda admin: admin.describe_topics(wanted)) if wanted is None or wanted else []
+        described = self.ask(lambda admin: admin.describe_topics(wanted)) if wanted is None or wanted else []
         found = [_topic(self._options.prefix, one) for one in described if _is_there(self._options.prefix, one)]
         return sorted(found, key=lambda topic: topic.name)
 
@@ -134,7 +134,7 @@ class KafkaCluster:
             },
         }
         with contextlib.suppress(TopicAlreadyExistsError):
-            self._ask(lambda admin: admin.create_topics({self.wire(name): made}))
+            self.ask(lambda admin: admin.create_topics({self.wire(name): made}))
         deadline = time.monotonic() + FORMING_SECONDS_MAX
         while True:
             with contextlib.suppress(TopicUnknown, LogUnavailable):
@@ -152,7 +152,7 @@ class KafkaCluster:
             TopicUnknown: there is none.
         """
         try:
-            self._ask(lambda admin: admin.delete_topics([self.wire(name)]))
+            self.ask(lambda admin: admin.delete_topics([self.wire(name)]))
         except UnknownTopicOrPartitionError:
             raise TopicUnknown(topic=name) from None
         deadline = time.monotonic() + FORMING_SECONDS_MAX
@@ -166,8 +166,8 @@ class KafkaCluster:
         partitions = [self._partition(place) for place in places]
         if not partitions:
             return {}
-        first = self._ask(lambda admin: admin.list_partition_offsets(dict.fromkeys(partitions, _EARLIEST)))
-        following = self._ask(lambda admin: admin.list_partition_offsets(dict.fromkeys(partitions, _LATEST)))
+        first = self.ask(lambda admin: admin.list_partition_offsets(dict.fromkeys(partitions, _EARLIEST)))
+        following = self.ask(lambda admin: admin.list_partition_offsets(dict.fromkeys(partitions, _LATEST)))
         return {self._place(one): (first[one].offset, following[one].offset) for one in partitions}
 
     def offset_at(self, place: Place, time: datetime) -> int | None:
@@ -175,7 +175,7 @@ class KafkaCluster:
         milliseconds = -int(-time.timestamp() * 1000 // 1)
         partition = self._partition(place)
         asked = {partition: max(0, milliseconds)}
-        found = self._ask(lambda admin: admin.list_partition_offsets(asked))[partition].offset
+        found = self.ask(lambda admin: admin.list_partition_offsets(asked))[partition].offset
         return None if found is None or found < 0 else int(found)
 
     def sizes(self, topics: Sequence[Topic]) -> dict[Place, int]:
@@ -183,7 +183,7 @@ class KafkaCluster:
         wanted = {self.wire(one.name): list(range(one.partitions)) for one in topics}
         if not wanted:
             return {}
-        answers = self._ask(lambda admin: admin.describe_log_dirs(wanted))
+        answers = self.ask(lambda admin: admin.describe_log_dirs(wanted))
         sizes: dict[Place, int] = {}
         for folder in (one for answer in answers for one in answer["log_dirs"]):
             for topic in folder["topics"]:
@@ -196,7 +196,7 @@ class KafkaCluster:
         """Delete the messages below an offset of each partition."""
         if ends:
             wanted = {self._partition(place): end for place, end in ends.items()}
-            self._ask(lambda admin: admin.delete_records(wanted))
+            self.ask(lambda admin: admin.delete_records(wanted))
 
     def close(self) -> None:
         """Give back the connection."""
@@ -204,7 +204,7 @@ class KafkaCluster:
         if admin is not None:
             admin.close()
 
-    def _ask(self, question: Callable[[KafkaAdminClient], Any]) -> Any:  # noqa: ANN401 - kafka-python has no types
+    def ask(self, question: Callable[[KafkaAdminClient], Any]) -> Any:  # noqa: ANN401 - kafka-python has no types
         """Ask the cluster, one question at a time: the client stalls when many threads ask while it connects.
 
         While its nodes are still being connected to nothing is sent, so asking again is safe.
