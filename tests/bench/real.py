@@ -5,18 +5,21 @@ of its own, which it removes. Both sides drain a topic of two partitions that wa
 1,000,000 residents, producers stopped, everything on the same two cores, broker included; they alternate, three rounds,
 medians.
 Ours are batches of 25,000 with all their checks, receipts and leaves; the sink's are records of 12 text fields as JSON
-with their schema, unchecked, into a table without an index but its key. A rate counts from the moment the first records
-are there to the last, so that neither pays for starting. The last line is one JSON object:
+with their schema, unchecked, into a table without an index but its key. The same residents as single records in
+Confluent framing, as other tools write them, are drained by two workers once a round, too. A rate counts from the first
+records there to the last, so that neither pays for starting. The last line is one JSON object:
 
 ================= ==================================================================================================
 records_per_s     records a second of two workers
 x_jdbc_sink       that, against the sink
 two_workers_x     two workers against one
 sink_per_s        records a second of the sink
+framed_per_s      single records a second of two workers
 ================= ==================================================================================================
 """
 
 import argparse
+import io
 import json
 import os
 import shutil
@@ -27,10 +30,12 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import LiteralString
 
+import fastavro
 import jdbc_sink
 import polars as pl
 import psycopg
@@ -40,8 +45,10 @@ from kafka import KafkaProducer
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from catalog.store import find_dataset
 from connectors.batch_maker import BatchMaker
 from deploy.stack.stack import Stack, Standing
+from hub.acts.subjects import versions
 from hub.exchange.intake import HEADER
 from hub.exchange.kafka_log import KafkaLog
 from hub.exchange.kafka_log_cluster import KafkaCluster, KafkaOptions
@@ -53,6 +60,7 @@ from seeds import persons
 
 FOLDER = Path(__file__).parents[2] / ".stack"
 BATCH, BATCH_BYTES = 25_000, 4 * 1024 * 1024
+SCHEMA_ID = 1  # in an empty registry
 DATASET, ORGANIZATION = "420000.resident", "gong-an"
 TABLE, SINK_TOPIC = "sink_resident", "sink.resident"
 COUNT_OURS: LiteralString = "SELECT coalesce(sum(received), 0) FROM receipt"
@@ -75,16 +83,18 @@ class Bench:
         self.options = KafkaOptions(
             standing.settings()["HUB_KAFKA_SERVERS"], prefix=f"bench-{os.getpid()}.", message_bytes_max=8 * 1024 * 1024
         )
+        self.framed = replace(self.options, prefix=f"bench-{os.getpid()}-framed.")
         self.databases = 0
 
     # Filling ---------------------------------------------------------------------------------------------------------
 
     def fill(self) -> None:
-        """Both topics, from the same residents."""
+        """All topics, from the same residents."""
         frame = persons.residents(self.records, 42)
         contract = next(one for one in load_shipped() if one.name == "resident")
         self._fill_batches(frame, contract)
         self._fill_records(frame)
+        self._fill_framed(frame, contract)
 
     def _fill_batches(self, frame: pl.DataFrame, contract: Contract) -> None:
         maker = BatchMaker(contract, "upsert", "send", BATCH_BYTES)
@@ -108,13 +118,29 @@ class Bench:
         producer.close()
         cluster.close()
 
+    def _fill_framed(self, frame: pl.DataFrame, contract: Contract) -> None:
+        cluster = KafkaCluster(self.framed)
+        topic = cluster.make(f"exchange.{DATASET}", 2).name
+        schema = fastavro.parse_schema(contract.avro_schema())
+        head = b"\x00" + SCHEMA_ID.to_bytes(4, "big")
+        producer = KafkaProducer(linger_ms=20, batch_size=512 * 1024, **self.framed.connection())
+        for number, row in enumerate(frame.iter_rows(named=True)):
+            body = io.BytesIO()
+            fastavro.schemaless_writer(body, schema, row)
+            producer.send(cluster.wire(topic), value=head + body.getvalue(), partition=number % 2)
+        producer.flush()
+        producer.close()
+        cluster.close()
+
     # Draining --------------------------------------------------------------------------------------------------------
 
-    def drain(self, workers: int) -> float:
+    def drain(self, workers: int, *, framed: bool = False) -> float:
         """Records a second of so many workers."""
         with self.database() as url:
-            environment = self._environment(url)
+            environment = self._environment(url, (self.framed if framed else self.options).prefix)
             self._register(environment)
+            if framed:
+                self._register_schema(url)
             log = (self.folder / "workers.log").open("ab")
             command = [str(BIN / "hub"), "worker"]
             running = [
@@ -168,13 +194,13 @@ class Bench:
                     sys.exit(f"only {found:,} of {self.records:,} records came; see the logs in {self.folder}")
                 time.sleep(LOOK_SECONDS)
 
-    def _environment(self, url: str) -> Mapping[str, str]:
+    def _environment(self, url: str, prefix: str) -> Mapping[str, str]:
         return os.environ | {
             "HUB_DATABASE_URL": url,
             "HUB_DATA_FOLDER": str(self.folder / f"hub-{self.databases}"),
             "HUB_LOG": "kafka",
             "HUB_KAFKA_SERVERS": self.options.servers,
-            "HUB_KAFKA_PREFIX": self.options.prefix,
+            "HUB_KAFKA_PREFIX": prefix,
             "HUB_LANGUAGE": "en",
         }
 
@@ -187,6 +213,15 @@ class Bench:
             ("dataset", "add", DATASET, "--contract", "resident", "--organization", ORGANIZATION),
         ):
             subprocess.run([str(BIN / "hub"), *command], env=dict(environment), check=True, capture_output=True)
+
+    @staticmethod
+    def _register_schema(url: str) -> None:
+        """The contract's own schema, the first of the registry."""
+        with psycopg.connect(url) as conn:
+            dataset = find_dataset(conn, DATASET)
+            assert dataset is not None
+            (own,) = versions(conn, dataset, "value")
+            assert own.id == SCHEMA_ID
 
     @contextmanager
     def database(self) -> Generator[str]:
@@ -204,9 +239,10 @@ class Bench:
 
     def remove_topics(self) -> None:
         """What was filled."""
-        with closing(KafkaCluster(self.options)) as cluster:
-            for topic in cluster.topics():
-                cluster.remove(topic.name)
+        for options in (self.options, self.framed):
+            with closing(KafkaCluster(options)) as cluster:
+                for topic in cluster.topics():
+                    cluster.remove(topic.name)
 
 
 def main() -> None:
@@ -219,20 +255,21 @@ def main() -> None:
     libs = jdbc_sink.ready_libs(FOLDER / "parts")
     folder = Path(tempfile.mkdtemp(prefix="hub-bench-"))
     bench = Bench(standing, folder, given.records)
-    rates: dict[str, list[float]] = {"two": [], "sink": [], "one": []}
+    rates: dict[str, list[float]] = {"two": [], "sink": [], "one": [], "framed": []}
     try:
-        say(f"filling two topics with {given.records:,} residents")
+        say(f"filling three topics with {given.records:,} residents")
         bench.fill()
         for number in range(1, given.rounds + 1):
             say(f"round {number} of {given.rounds}")
             rates["two"].append(bench.drain(2))
             rates["sink"].append(bench.drain_by_sink(libs))
             rates["one"].append(bench.drain(1))
+            rates["framed"].append(bench.drain(2, framed=True))
             say(", ".join(f"{name} {values[-1]:,.0f}" for name, values in rates.items()))
         shutil.rmtree(folder)
     finally:
         bench.remove_topics()
-    two, sink, one = (statistics.median(rates[name]) for name in ("two", "sink", "one"))
+    two, sink, one, framed = (statistics.median(values) for values in rates.values())
     print(
         json.dumps(
             {
@@ -243,6 +280,7 @@ def main() -> None:
                 "two_workers_x": round(two / one, 2),
                 "sink_per_s": round(sink),
                 "one_worker_per_s": round(one),
+                "framed_per_s": round(framed),
                 "all": {name: [round(value) for value in values] for name, values in rates.items()},
             }
         )
