@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "worker": ("cli_run", "worker_command"),
     "dispatch": ("cli_subscription", "dispatch_command"),
     "metrics": ("cli_metrics", "metrics_command"),
+    "doctor": ("cli_doctor", "doctor_command"),
     "erase": ("cli_exchange", "erase"),
 }
 GROUPS: Final[Mapping[str, tuple[str, str]]] = {

@@ -1,5 +1,6 @@
 """The address the HTTP door listens on, taken before anything is started for it."""
 
+import ipaddress
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -24,3 +25,11 @@ def bound_socket(settings: Settings) -> Generator[socket.socket]:
 def listening_at(settings: Settings, listening: socket.socket) -> Settings:
     """The settings with the port that was taken, where 0 asked for a free one."""
     return settings.model_copy(update={"port": listening.getsockname()[1]})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -88,6 +88,17 @@ def kept_store(settings: Settings, tell: Tell) -> Generator[KeptStore]:
         yield KeptStore(cluster.url(), cluster)
 
 
+def database_url_of(settings: Settings) -> str:
+    """The store's connection string, wherever it is; nothing is started.
+
+    Raises:
+        ClusterBroken: the private cluster was never started.
+    """
+    if settings.database_url is not None:
+        return _with_password(settings, settings.database_url)
+    return cluster_of(settings, lambda _: None).url()
+
+
 def _with_password(settings: Settings, url: str) -> str:
     """The connection string, with the password of its file."""
     if settings.database_password_file is None:

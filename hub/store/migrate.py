@@ -61,6 +61,13 @@ def migrate(
     return missing
 
 
+def pending(connection: psycopg.Connection, folder: Path = MIGRATIONS) -> list[Migration]:
+    """What ``migrate`` would apply; changes nothing."""
+    row = connection.execute("SELECT to_regclass('schema_migration') IS NOT NULL").fetchone()
+    made = row is not None and bool(row[0])
+    return _missing(read_folder(folder), _applied(connection) if made else {})
+
+
 def read_folder(folder: Path = MIGRATIONS) -> list[Migration]:
     """The numbered files in order. Line ends do not count in their digest: a checkout may change them."""
     found: dict[int, Migration] = {}
