@@ -77,6 +77,7 @@ def examine(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
             zh, en = f"表结构落后:{told};执行 hub store migrate", f"the tables lack {told}; run hub store migrate"
             yield Finding("store", "broken", zh, en)
             return
+        yield from _guarded("store", lambda: _extensions(conn))
         yield from _guarded("log", lambda: _log(settings, conn, url))
         yield from _guarded("access", lambda: _access(settings))
         yield from _guarded("ledger", lambda: _ledger(settings, conn))
@@ -166,7 +167,6 @@ def _store_is_there(settings: Settings) -> Findings:
 def _server(conn: Connection) -> Findings:
     found = doctor_store.read_server(conn)
     apart = abs(utc_now() - found.now)
-    missing = ", ".join(doctor_store.missing_extensions(conn))
     wrong: Sequence[tuple[bool, State, str, str]] = [
         (
             found.version_number < POSTGRES_MIN * 10_000,
@@ -180,7 +180,6 @@ def _server(conn: Connection) -> Findings:
             f"编码 {found.encoding}、区域 {found.locale};须为 UTF8 且不为 C,否则中文检索为空",
             f"encoding {found.encoding}, locale {found.locale}; it must be UTF8 and not C, or no Chinese text is found",
         ),
-        (bool(missing), "broken", f"缺少扩展 {missing}", f"extensions are missing: {missing}"),
         (
             "off" in {found.fsync, found.full_page_writes},
             "look",
@@ -203,6 +202,13 @@ def _server(conn: Connection) -> Findings:
     told = [Finding("store", state, zh, en) for holds, state, zh, en in wrong if holds]
     version = f"PostgreSQL {found.version_number // 10_000}.{found.version_number % 10_000}, {found.encoding}"
     yield from told or [Finding("store", "sound", version, version)]
+
+
+def _extensions(conn: Connection) -> Findings:
+    missing = ", ".join(doctor_store.missing_extensions(conn))
+    if missing:
+        zh, en = f"缺少扩展 {missing};请恢复", f"extensions are gone: {missing}; bring them back (CREATE EXTENSION)"
+        yield Finding("store", "broken", zh, en)
 
 
 # Log -----------------------------------------------------------------------------------------------------------------
