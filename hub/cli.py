@@ -23,6 +23,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "dispatch": ("cli_subscription", "dispatch_command"),
     "metrics": ("cli_metrics", "metrics_command"),
     "doctor": ("cli_doctor", "doctor_command"),
+    "backup": ("cli_backup", "backup_command"),
+    "restore": ("cli_backup", "restore_command"),
     "erase": ("cli_exchange", "erase"),
 }
 GROUPS: Final[Mapping[str, tuple[str, str]]] = {

@@ -119,9 +119,12 @@ class Asked:
         Raises:
             SubjectUnknown: there is none, or none of theirs.
         """
-        if not subject.startswith(self.prefix):
-            raise SubjectUnknown(subject=ascii(subject)[1:-1][:100])
-        return subjects.find_subject(conn, self.sender, subject.removeprefix(self.prefix))
+        try:
+            if subject.startswith(self.prefix):
+                return subjects.find_subject(conn, self.sender, subject.removeprefix(self.prefix))
+        except SubjectUnknown:
+            pass
+        raise SubjectUnknown(subject=ascii(subject)[1:-1][:100])
 
     def versions(self, conn: Connection, subject: str) -> list[SubjectVersion]:
         """All versions of a subject."""

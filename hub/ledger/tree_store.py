@@ -225,3 +225,24 @@ def sealed_records(conn: Connection, first: int, limit: int) -> list[tuple[int, 
         [first, limit],
         binary=True,
     ).fetchall()
+
+
+def number_anew(conn: Connection) -> None:
+    """Put the leaves of a dump in order again, in a server that numbers its transactions from its own beginning.
+
+    What is sealed has its order by index; what is not comes after it, and before whatever is written from now on.
+    """
+    conn.execute(
+        "GRANT UPDATE ON ledger_leaf TO CURRENT_USER; ALTER TABLE ledger_leaf DISABLE TRIGGER ledger_leaf_stays"
+    )
+    conn.execute(
+        "UPDATE ledger_leaf l SET xid = CASE WHEN EXISTS (SELECT FROM ledger_sealed s WHERE s.leaf = l.leaf)"
+        " THEN '0' ELSE '1' END::xid8"
+    )
+    conn.execute(
+        "ALTER TABLE ledger_leaf ENABLE TRIGGER ledger_leaf_stays; REVOKE UPDATE ON ledger_leaf FROM CURRENT_USER"
+    )
+    conn.execute(
+        "UPDATE ledger_head SET cursor_xid = '0', cursor_id = (SELECT coalesce(max(id), 0) FROM ledger_leaf"
+        " WHERE xid = '0')"
+    )

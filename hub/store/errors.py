@@ -8,6 +8,9 @@ HubError
     ├── ClusterBroken               the cluster folder is there but is not one this PostgreSQL can run
     ├── ClusterFailed               PostgreSQL was asked for something and refused
     ├── StoreUnreachable            no connection to the database
+    ├── BackupFailed                a program of PostgreSQL's failed, or what came back is not what was
+    ├── BackupUnreadable            a backup is none, or damaged
+    ├── StoreNotEmpty               a backup is brought back into an empty store alone
     └── MigrationError              the tables are not as this version of the hub expects them
         ├── MigrationFolderWrong    the numbered files have gaps, repeats or wrong names
         ├── MigrationChanged        a file already applied has other content now
@@ -163,3 +166,39 @@ class MigrationFailed(MigrationError):
     code: ClassVar[str] = "migration_failed"
     zh: ClassVar[str] = "迁移 {file} 执行失败,已全部回滚:{problem}"
     en: ClassVar[str] = "migration {file} failed and was rolled back: {problem}"
+
+
+# Backups -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class BackupFailed(StoreError):
+    """A program of PostgreSQL's failed, or what came back is not what was."""
+
+    program: str
+    problem: str
+
+    code: ClassVar[str] = "backup_failed"
+    zh: ClassVar[str] = "{program} 未成功:{problem}。"
+    en: ClassVar[str] = "{program} did not succeed: {problem}."
+
+
+@dataclass(eq=False)
+class BackupUnreadable(StoreError):
+    """A backup is none, or damaged."""
+
+    backup: str
+    problem: str
+
+    code: ClassVar[str] = "backup_unreadable"
+    zh: ClassVar[str] = "{backup} 不是可用的备份({problem})。未做任何更改,请换一个备份。"
+    en: ClassVar[str] = "{backup} is no backup that can be used ({problem}); nothing was changed, take another one."
+
+
+@dataclass(eq=False)
+class StoreNotEmpty(StoreError):
+    """A backup is brought back into an empty store alone."""
+
+    code: ClassVar[str] = "store_not_empty"
+    zh: ClassVar[str] = "数据库中已有内容。请将备份恢复到空的数据库(新的 HUB_DATA_FOLDER 或 HUB_DATABASE_URL)。"
+    en: ClassVar[str] = "the store is not empty; restore into a new one (another HUB_DATA_FOLDER or HUB_DATABASE_URL)."

@@ -16,6 +16,7 @@ from signing_in import opened
 from hub import doctor
 from hub.doctor import Finding, examine
 from hub.errors import LogUnavailable
+from hub.main import opened_log
 from hub.settings import Settings
 
 Found = Mapping[str, Finding]
@@ -47,11 +48,12 @@ def test_each_thing_that_is_wrong_is_told_with_what_to_do(fresh_door: RunningDoo
         conn.execute(
             "UPDATE ledger_head SET signed_at = now() - interval '1 day', looked_at = now() - interval '1 day'"
         )
-        conn.execute("UPDATE log_topic SET deleted_at = now() WHERE name = %s", [f"exchange.{OURS}"])
         conn.execute(
             "INSERT INTO refused_message (topic, incarnation, partition, log_offset, message_key, refusal)"
             " VALUES ('t', 'i', 0, 0, '', '{}')"
         )
+    with opened_log(fresh_door.settings, fresh_door.database_url) as log:
+        log.delete_topic(f"exchange.{OURS}")
     changed = fresh_door.settings.model_copy(update={"host": "0.0.0.0", "ledger_witnesses": "one"})  # noqa: S104 - what is to be found
     found = look(changed, HUB_PROT="1")
     assert states(found) == {
@@ -90,10 +92,10 @@ def test_a_store_that_is_away_or_behind_ends_the_look_there(fresh_door: RunningD
 def test_an_issuer_or_a_log_that_is_away_is_told_and_the_rest_is_looked_at(
     fresh_door: RunningDoor, monkeypatch: pytest.MonkeyPatch
 ):
-    def opened_log(*_: object) -> None:
+    def away(*_: object) -> None:
         raise LogUnavailable(problem="Kafka: no answer")
 
-    monkeypatch.setattr(doctor, "opened_log", opened_log)
+    monkeypatch.setattr(doctor, "opened_log", away)
     found = look(fresh_door.settings.model_copy(update={"oidc_issuer": "http://127.0.0.1:1/realms/hub"}))
     assert found["issuer"].state == found["log"].state == "broken"
     assert "does not answer" in found["issuer"].en
@@ -107,6 +109,7 @@ def test_the_command_shows_it_and_its_exit_code_tells(fresh_door: RunningDoor, t
         **os.environ,
         "HUB_DATABASE_URL": fresh_door.database_url,
         "HUB_DATA_FOLDER": str(tmp_path),
+        "HUB_KAFKA_PREFIX": fresh_door.settings.kafka_prefix,
         "HUB_LANGUAGE": language,
     }
     run: Callable[..., subprocess.CompletedProcess[str]] = lambda *arguments: run_hub(  # noqa: E731 - a partial with names
