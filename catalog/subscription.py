@@ -29,6 +29,7 @@ Kind = Literal["pull", "push", "topic"]
 State = Literal["active", "paused", "ended"]
 Why = Literal["", "verification", "requested", "failing", "denied"]
 
+TOPIC_PREFIX: Final = "subscription."
 PAUSE_SECONDS: Final = 1.0  # after the first failure; doubled with each further one
 PAUSE_SECONDS_MAX: Final = 3600.0
 JITTER: Final = 0.5  # of a pause, either way
@@ -102,7 +103,7 @@ class Subscription:
 
 def topic_of(subscription: str) -> str:
     """``subscription.<id>``."""
-    return f"subscription.{subscription}"
+    return TOPIC_PREFIX + subscription
 
 
 # Steps ---------------------------------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 """Backup and restore of a store that a dump suits, and the proof that what came back is what was.
 
 A backup is a folder: ``store.dump`` (PostgreSQL's custom format) and ``manifest.json``, which says of the same snapshot
-what each dataset held and how far the ledger was sealed. Restored is into an empty store, whole or not at all, and
-then everything is held to the manifest. The hub's keys are no part of it: they are backed up apart. With the log in
-Kafka the workers read on from the positions that came back, so that what was taken since comes again.
+what each dataset held and how far the ledger was sealed. Restored is into an empty store; the list of its migrations,
+without which no hub starts on it, comes back last, after everything was held to the manifest. The hub's keys are no
+part of it: they are backed up apart. With the log in Kafka the workers read on from the positions that came back, so
+that what was taken since comes again.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 
 from catalog import store as catalog_store
+from hub.acts.organizations import OPERATOR
 from hub.exchange.apply.target import Target
 from hub.exchange.registry_store import contract_of
 from hub.ledger import tree_store
@@ -32,16 +34,23 @@ from hub.release.content import content_digest
 from hub.store.backup_store import export_snapshot, is_empty, migration_number
 from hub.store.connect import connect
 from hub.store.errors import BackupFailed, BackupUnreadable, StoreNotEmpty
-from hub.store.install import best, find_all
+from hub.store.install import find_all
 
 DUMP, MANIFEST = "store.dump", "manifest.json"
 FORM: Final = 1
 READ_BYTES: Final = 1024 * 1024
 SECONDS_MAX: Final = 6 * 3600
-# Theirs who owns the extensions, who is not the hub; the new database has them already.
-_OF_EXTENSIONS: Final = ("COMMENT - EXTENSION", " spatial_ref_sys ")
-_OF_LIBPQ: Final = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE"}
-_SECRETS: Final = {"password": "PGPASSWORD", "passfile": "PGPASSFILE"}
+_LAST: Final = "schema_migration"
+# Comments and tables of extensions are their owner's, who is not the hub; the new database has them already.
+_LEFT_OUT: Final = ("COMMENT - EXTENSION", " spatial_ref_sys ", f" TABLE DATA public {_LAST} ")
+_OF_LIBPQ: Final = {
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "dbname": "PGDATABASE",
+    "password": "PGPASSWORD",
+    "passfile": "PGPASSFILE",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +88,16 @@ def make_backup(url: str, hub: str, into: Path, now: datetime) -> tuple[Path, Ma
     try:
         with connect(url, "hub backup") as conn:
             snapshot = export_snapshot(conn)
-            _run("pg_dump", url, "--format=custom", f"--snapshot={snapshot}", f"--file={part / DUMP}")
+            _run("pg_dump", conn, "--format=custom", f"--snapshot={snapshot}", f"--file={part / DUMP}")
             made = _manifest_of(conn, hub, now, _sm3_of(part / DUMP))
         (part / MANIFEST).write_text(json.dumps(asdict(made), indent=1) + "\n", encoding="utf-8")
         for file in (part / DUMP, part / MANIFEST, part):
             _force_to_disk(file)
         done = into / name
         part.rename(done)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise BackupFailed(program="hub backup", problem=error.strerror or type(error).__name__) from None
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
@@ -102,27 +114,39 @@ def restore_backup(url: str, backup: Path, now: datetime) -> Manifest:
         BackupFailed: PostgreSQL refused it, or what came back is not what was.
     """
     manifest = read_manifest(backup)
-    with connect(url, "hub restore") as conn:
+    with connect(url, "hub restore", autocommit=True) as conn:
         if not is_empty(conn):
             raise StoreNotEmpty
-    with tempfile.NamedTemporaryFile("w", prefix="hub-restore-", encoding="utf-8") as wanted:
-        listed = _run("pg_restore", url, "--list", str(backup / DUMP)).splitlines()
-        wanted.write("\n".join(one for one in listed if not any(part in one for part in _OF_EXTENSIONS)))
-        wanted.flush()
-        options = ("--no-owner", "--exit-on-error", "--single-transaction", f"--dbname={_name(url)}")
-        _run("pg_restore", url, *options, f"--use-list={wanted.name}", str(backup / DUMP))
-    with connect(url, "hub restore") as conn:
-        tree_store.number_anew(conn)
-        _hold_to(conn, manifest)
-        leaf = Leaf(
-            action="store.restored",
-            actor="operator",
-            object=f"backup:{manifest.made_at}",
-            object_version=f"ledger size {manifest.ledger['size']}",
-            result_sm3=manifest.dump_sm3,
-        )
-        append(conn, leaf, now)
+        _bring_back(conn, backup / DUMP)
+        with conn.transaction():
+            tree_store.number_anew(conn)
+            _hold_to(conn, manifest)
+            append(conn, _leaf_of(manifest), now)
+        _run("pg_restore", conn, *_into(conn), "--data-only", f"--table={_LAST}", str(backup / DUMP))
     return manifest
+
+
+def _bring_back(conn: Connection, dump: Path) -> None:
+    """All but what comes last, in one transaction."""
+    with tempfile.NamedTemporaryFile("w", prefix="hub-restore-", encoding="utf-8") as wanted:
+        listed = _run("pg_restore", conn, "--list", str(dump)).splitlines()
+        wanted.write("\n".join(one for one in listed if not any(part in one for part in _LEFT_OUT)))
+        wanted.flush()
+        _run("pg_restore", conn, *_into(conn), f"--use-list={wanted.name}", str(dump))
+
+
+def _into(conn: Connection) -> Sequence[str]:
+    return ("--no-owner", "--exit-on-error", "--single-transaction", f"--dbname={conn.info.dbname}")
+
+
+def _leaf_of(manifest: Manifest) -> Leaf:
+    return Leaf(
+        action="store.restored",
+        actor=OPERATOR.id,
+        object=f"backup:{manifest.made_at}",
+        object_version=f"ledger size {manifest.ledger['size']}",
+        result_sm3=manifest.dump_sm3,
+    )
 
 
 def read_manifest(backup: Path) -> Manifest:
@@ -175,32 +199,39 @@ def _hold_to(conn: Connection, manifest: Manifest) -> None:
         raise BackupFailed(program="pg_restore", problem=f"what came back is not what was: {told}")
 
 
-def _run(program: str, url: str, *arguments: str) -> str:
-    """Run one of PostgreSQL's programs; addresses and secrets go by its environment, which other users cannot read.
+def _run(program: str, conn: Connection, *arguments: str) -> str:
+    """Run one of PostgreSQL's programs on a connection's database.
+
+    Addresses and secrets go by its environment, which other users cannot read. It is of the server's own version where
+    that is here: a later one may ask the server for what it does not know.
 
     Raises:
         BackupFailed: it is not there, or it failed.
     """
-    postgres = best(find_all(), None) or next(iter(find_all()), None)
-    found = None if postgres is None else postgres.program(program)
-    command = found if found is not None and os.access(found, os.X_OK) else shutil.which(program)
+    there = find_all()
+    of_server = [one for one in there if one.major == conn.info.server_version // 10_000]
+    folder = next((one.folder for one in (*of_server, *there) if (one.folder / program).exists()), None)
+    command = shutil.which(program) if folder is None else str(folder / program)
     if command is None:
         raise BackupFailed(program=program, problem="it is not on this machine; install postgresql-client")
-    parts = conninfo_to_dict(url)
-    told = {variable: str(parts[name]) for name, variable in (_OF_LIBPQ | _SECRETS).items() if parts.get(name)}
-    environment = {**os.environ, **told, "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(
-        [command, *arguments], env=environment, capture_output=True, text=True, timeout=SECONDS_MAX, check=False
-    )
+    parts = {**conninfo_to_dict(conn.info.dsn), "password": conn.info.password}
+    told = {variable: str(parts[name]) for name, variable in _OF_LIBPQ.items() if parts.get(name)}
+    try:
+        done = subprocess.run(
+            [command, *arguments],
+            env={**os.environ, **told, "LC_ALL": "C.UTF-8"},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS_MAX,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise BackupFailed(program=program, problem=f"it did not end within {SECONDS_MAX // 3600} hours") from None
     if done.returncode:
         # Its sentences name objects; a line of data would come after COPY or DETAIL, which are left out.
         lines = [one for one in done.stderr.splitlines() if "error" in one.lower()]
         raise BackupFailed(program=program, problem=" ".join(lines[:2])[:300] or f"exit code {done.returncode}")
     return done.stdout
-
-
-def _name(url: str) -> str:
-    return str(conninfo_to_dict(url).get("dbname") or "")
 
 
 def _sm3_of(file: Path) -> str:

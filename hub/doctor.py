@@ -63,19 +63,16 @@ def examine(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
     yield from _guarded("keys", lambda: _keys(settings))
     yield from _guarded("disk", lambda: _disk(settings))
     yield from _guarded("issuer", lambda: _issuer(settings))
-    url = None
-    for finding in _guarded("store", lambda: _store_is_there(settings)):
-        yield finding
-        url = database_url_of(settings) if finding.state == "sound" else None
-    if url is None:
+    found = list(_guarded("store", lambda: _store_is_there(settings)))
+    yield from found
+    if any(one.state == "broken" for one in found):
         return
+    url = database_url_of(settings)
     with closing(connect(url, "hub doctor", autocommit=True, settings=SESSION_SETTINGS)) as conn:
         yield from _guarded("store", lambda: _server(conn))
-        missing = [one.file for one in pending(conn)]
-        if missing:
-            told = ", ".join(missing)
-            zh, en = f"表结构落后:{told};执行 hub store migrate", f"the tables lack {told}; run hub store migrate"
-            yield Finding("store", "broken", zh, en)
+        found = list(_guarded("store", lambda: _tables(conn)))
+        yield from found
+        if found:
             return
         yield from _guarded("store", lambda: _extensions(conn))
         yield from _guarded("log", lambda: _log(settings, conn, url))
@@ -99,7 +96,7 @@ def _guarded(part: str, look: Callable[[], Findings]) -> Findings:
 
 
 def _settings(settings: Settings, environment: Mapping[str, str]) -> Findings:
-    misspelt = [one for one in unknown_variables(environment) if one != "HUB_LANGUAGE"]
+    misspelt = unknown_variables(environment)
     if misspelt:
         told = ", ".join(misspelt)
         zh, en = f"{told} 不是设置项,请核对拼写", f"{told}: no such setting; look for a misspelling"
@@ -113,9 +110,9 @@ def _settings(settings: Settings, environment: Mapping[str, str]) -> Findings:
 
 
 def _keys(settings: Settings) -> Findings:
-    crypto_of(settings)
     folder = settings.keys_folder or settings.data_folder / KEYS_FOLDER
     if not folder.exists() or is_unused(folder):
+        crypto_of(settings)
         yield Finding("keys", "look", "尚无密钥,首次启动时生成", "there are none yet; they are made at the first start")
         return
     keys_of(settings)
@@ -202,6 +199,14 @@ def _server(conn: Connection) -> Findings:
     told = [Finding("store", state, zh, en) for holds, state, zh, en in wrong if holds]
     version = f"PostgreSQL {found.version_number // 10_000}.{found.version_number % 10_000}, {found.encoding}"
     yield from told or [Finding("store", "sound", version, version)]
+
+
+def _tables(conn: Connection) -> Findings:
+    """Only what is wrong with them: nothing that reads them is to be tried then."""
+    missing = ", ".join(one.file for one in pending(conn))
+    if missing:
+        zh, en = f"表结构落后:{missing};执行 hub store migrate", f"the tables lack {missing}; run hub store migrate"
+        yield Finding("store", "broken", zh, en)
 
 
 def _extensions(conn: Connection) -> Findings:

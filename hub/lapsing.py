@@ -14,12 +14,12 @@ from typing import Final
 from psycopg import Connection, OperationalError
 
 from hub.acts.grant_course import LAPSED_MAX, end_lapsed
+from hub.beside import going_on_beside
 from hub.observations import GrantsLapsed, LapsingFailed, StoreLost, observe
 from hub.store.errors import StoreError
 from schemas.errors import HubError
 
 LAPSE_SECONDS: Final = 60.0
-_END_SECONDS_MAX: Final = 5.0
 
 
 @contextmanager
@@ -35,20 +35,14 @@ def ending_lapsed(
         clock: the hub's.
         every_seconds: between two turns.
     """
-    stopping = threading.Event()
 
-    def turns() -> None:
+    def turns(stopping: threading.Event) -> None:
         _turn(opened, clock, every_seconds)
         while not stopping.wait(every_seconds):
             _turn(opened, clock, every_seconds)
 
-    thread = threading.Thread(target=turns, name="grants-lapse", daemon=True)
-    thread.start()
-    try:
+    with going_on_beside("grants-lapse", turns):
         yield
-    finally:
-        stopping.set()
-        thread.join(_END_SECONDS_MAX)
 
 
 def _turn(

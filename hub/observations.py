@@ -74,6 +74,14 @@ class TopicAccessChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class TopicAccessFailed:
+    """The rules could not be kept, for a reason nobody foresaw; tried again after a pause."""
+
+    error: str
+    pause_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerStarted:
     """A worker reads the log."""
 
@@ -144,6 +152,7 @@ Observation = (
     | StoreLost
     | WorkerStarted
     | TopicAccessChanged
+    | TopicAccessFailed
     | WorkerStopped
     | RequestFailed
     | LedgerAlarmRaised
@@ -154,7 +163,15 @@ Observation = (
 )
 
 
-WARNINGS = (BatchRefused, StoreLost, RequestFailed, LedgerAlarmRaised, LapsingFailed, SubscriptionPaused)
+WARNINGS = (
+    BatchRefused,
+    StoreLost,
+    TopicAccessFailed,
+    RequestFailed,
+    LedgerAlarmRaised,
+    LapsingFailed,
+    SubscriptionPaused,
+)
 
 
 def observe(event: Observation) -> None:

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from hub.errors import SettingWrong
 
 PREFIX = "HUB_"
+LANGUAGE_VARIABLE = "HUB_LANGUAGE"  # of who types a command; no setting of the hub
 FILE_NAME = "hub.env"
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
@@ -104,7 +105,7 @@ class Settings(BaseSettings):
     kafka_access: bool = Field(
         default=False,
         description="Whether workers keep Kafka's access rules: an organization's clients of oidc_issuer may write to "
-        "its datasets' topics, subscribers read theirs, and every other such rule is removed.",
+        "its datasets' topics, subscribers read theirs, and every other rule that names such a topic is removed.",
     )
     log_partitions: int = Field(default=2, ge=1, le=256, description="Partitions of a new dataset's topic.")
     log_retention_hours: int = Field(
@@ -235,5 +236,5 @@ def read_settings(**given: object) -> Settings:
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """Variables that look like settings and are none: most often misspelt."""
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    known = {LANGUAGE_VARIABLE, *(f"{PREFIX}{name}".upper() for name in Settings.model_fields)}
     return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hub.main import opened_store
-from hub.settings import Settings, read_settings, unknown_variables
+from hub.settings import LANGUAGE_VARIABLE, Settings, read_settings, unknown_variables
 from hub.store.connect import connect
 from schemas.errors import Language
 
@@ -25,7 +25,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for script
 ActingAs = Annotated[str, typer.Option("--as", metavar="LOGIN", help="The account that acts; its roles decide.")]
 Rows = Sequence[Mapping[str, Any]]
 
-LANGUAGE_VARIABLES = ("HUB_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+LANGUAGE_VARIABLES = (LANGUAGE_VARIABLE, "LC_ALL", "LC_MESSAGES", "LANG")
 
 
 def language() -> Language:
@@ -79,8 +79,7 @@ def show_members(value: Mapping[str, Any]) -> None:
 def settings_of(**given: object) -> Settings:
     """The settings, with a word about variables that are none."""
     for name in unknown_variables(os.environ):
-        if name not in LANGUAGE_VARIABLES:
-            tell(f"{name} is no setting of the hub; is it misspelt?")
+        tell(f"{name} is no setting of the hub; is it misspelt?")
     return read_settings(**{name: value for name, value in given.items() if value is not None})
 
 

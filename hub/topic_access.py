@@ -12,15 +12,15 @@ from typing import Final
 
 from psycopg import Connection, OperationalError
 
+from hub.beside import going_on_beside
 from hub.errors import LogUnavailable
 from hub.exchange.kafka_log_rules import KafkaRules, Rule
-from hub.observations import StoreLost, TopicAccessChanged, observe
+from hub.observations import StoreLost, TopicAccessChanged, TopicAccessFailed, observe
 from hub.store.errors import StoreError
 from hub.topic_access_store import held_alone, wanted_rules
 
 LOOK_SECONDS: Final = 1.0
 COMPARE_SECONDS: Final = 60.0
-_END_SECONDS_MAX: Final = 5.0
 
 
 class TopicAccess:
@@ -66,28 +66,27 @@ def keeping_access(
         access: what to keep.
         look_seconds: between two looks at the store.
     """
-    stopping = threading.Event()
 
-    def turns() -> None:
+    def turns(stopping: threading.Event) -> None:
         while not stopping.is_set():
             try:
                 with opened() as conn:
                     _keep(conn, access, stopping, look_seconds)
             except (OperationalError, StoreError, LogUnavailable) as error:
                 observe(StoreLost(type(error).__name__, look_seconds))
+            except Exception as error:  # noqa: BLE001 - a defect here must not leave the rules to themselves in silence
+                observe(TopicAccessFailed(type(error).__name__, look_seconds))
             stopping.wait(look_seconds)
 
-    thread = threading.Thread(target=turns, name="topic-access", daemon=True)
-    thread.start()
-    try:
+    with going_on_beside("topic-access", turns):
         yield
-    finally:
-        stopping.set()
-        thread.join(_END_SECONDS_MAX)
 
 
 def _keep(conn: Connection, access: TopicAccess, stopping: threading.Event, look_seconds: float) -> None:
+    """Wait to be the one who keeps them, then keep them as long as the connection lasts."""
+    while not held_alone(conn):
+        if stopping.wait(look_seconds):
+            return
     while not stopping.is_set():
-        if held_alone(conn):
-            access.turn(conn)
+        access.turn(conn)
         stopping.wait(look_seconds)

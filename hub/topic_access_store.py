@@ -3,7 +3,8 @@
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from hub.exchange.kafka_log_rules import SUBSCRIPTION_PREFIX, Rule
+from catalog.subscription import TOPIC_PREFIX as SUBSCRIPTIONS
+from hub.exchange.kafka_log_rules import Rule
 from hub.exchange.log import TOPIC_PREFIX
 from hub.identity.caller_store import CLIENT_PREFIX
 
@@ -40,7 +41,7 @@ def wanted_rules(conn: Connection, issuer: str) -> frozenset[Rule]:
                 "issuer": issuer,
                 "client_prefix": CLIENT_PREFIX,
                 "topic_prefix": TOPIC_PREFIX,
-                "subscription_prefix": SUBSCRIPTION_PREFIX,
+                "subscription_prefix": SUBSCRIPTIONS,
             },
         ).fetchall()
     return frozenset(found)

@@ -19,6 +19,7 @@ from schemas.strict_json import INTEGER_MAX, StrictJsonError, read_strict
 Operation = Literal["upsert", "delete", "keys"]
 
 VERSION: Final = 1
+HEADER: Final = "hub-batch"  # over HTTP and in the log
 ENVELOPE_BYTES_MAX: Final = 4096
 _DEPTH_MAX: Final = 2
 _CUT_AT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"

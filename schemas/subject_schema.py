@@ -68,9 +68,6 @@ def read_subject_schema(text: str) -> SubjectSchema:
     try:
         parsed = read_strict(encoded, depth_max=SCHEMA_DEPTH_MAX, floats=True)
     except StrictJsonError as error:
-        # A primitive's name alone is a schema, too, and clients send it without quotes.
-        if text in {"string", "int", "long"}:
-            return SubjectSchema(text, text)
         raise SubjectSchemaUnreadable(problem_zh=error.zh, problem_en=error.en) from None
     return SubjectSchema(text, parsed)
 

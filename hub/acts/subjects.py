@@ -37,21 +37,21 @@ def list_subjects(conn: Connection, sender: str) -> list[str]:
     return sorted(subject_name(one, part) for one in sendable_datasets(conn, sender) for part in OPERATIONS)
 
 
-def find_subject(conn: Connection, sender: str, subject: str) -> tuple[Dataset, Part]:
-    """The dataset of a subject, and the part of its messages.
+def find_subject(conn: Connection, sender: str, subject: str, prefix: str = "") -> tuple[Dataset, Part]:
+    """The dataset of a subject, whose name stands behind a prefix, and the part of its messages.
 
     Raises:
         SubjectUnknown: there is none, or none of theirs; the two look the same.
     """
-    found = _SUBJECT.fullmatch(subject)
+    found = _SUBJECT.fullmatch(subject, len(prefix)) if subject.startswith(prefix) else None
+    unknown = SubjectUnknown(subject=ascii(subject)[1:-1][:100])
     if found is None:
-        raise SubjectUnknown(subject=ascii(subject)[1:-1][:100])
+        raise unknown
     try:
         dataset = dataset_for(conn, sender, found[1])
     except DatasetUnknown:
-        raise SubjectUnknown(subject=subject) from None
-    part: Part = "key" if found[2] == "key" else "value"
-    return dataset, part
+        raise unknown from None
+    return dataset, "key" if found[2] == "key" else "value"
 
 
 def versions(conn: Connection, dataset: Dataset, part: Part) -> list[SubjectVersion]:
@@ -73,6 +73,7 @@ def register(
     Raises:
         SubjectSchemaUnfit: with every field and rule.
     """
+    lock_subjects(conn, dataset.id)
     known = [one for one in versions(conn, dataset, part) if one.sm3 == schema.sm3]
     if known:
         return known[0]
@@ -87,7 +88,6 @@ def register(
             listed_zh=" ".join(f"{one['field']} [{one['rule']}]:{one['zh']}" for one in found),
             listed_en=" ".join(f"{one['field']} [{one['rule']}]: {one['en']}" for one in found),
         )
-    lock_subjects(conn, dataset.id)
     made = add_version(conn, dataset, part, schema, actor.id)
     leaf = Leaf(
         action="subject.registered",

@@ -11,10 +11,9 @@ from hub.api.body import CONTAINER, NDJSON
 from hub.api.conversion import from_json, from_ndjson
 from hub.api.dependencies import Parts
 from hub.api.errors import BodyTooLarge, EnvelopeRepeated, EnvelopeUnexpected, IdempotencyKeyWrong
-from hub.exchange.intake import HEADER
 from hub.exchange.signature_errors import SignatureUnexpected
 from schemas.batch import sm3_hex, uuid7
-from schemas.envelope import VERSION, Envelope, parse_envelope
+from schemas.envelope import HEADER, VERSION, Envelope, parse_envelope
 from schemas.errors import EnvelopeMissing, SignatureMalformed
 from schemas.signature import HEADER as SIGNATURE
 

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from catalog.dataset import Dataset
 from hub.acts import subjects
-from hub.api.dependencies import LanguageOf, Parts, PartsOf
-from hub.api.problems import Problem, headers_of, problem_of
+from hub.api.dependencies import LanguageOf, Parts, PartsOf, sender_of
+from hub.api.problems import Problem, headers_of, problem_of, respond
 from hub.api.registry_caller import RegistryCallerOf
 from hub.exchange.registry_store import contract_of, find_contract
 from hub.exchange.subject_errors import (
@@ -29,14 +29,21 @@ from hub.exchange.subject_errors import (
     SubjectVersionWrong,
 )
 from hub.exchange.subject_store import SubjectVersion
-from hub.identity.errors import OrganizationNeeded
 from schemas.errors import HubError, Language, SubjectSchemaUnreadable
 from schemas.subject_schema import SCHEMA_BYTES_MAX, Part, SubjectSchema, read_subject_schema
 
 PREFIX: Final = "/v1/registry"
 MEDIA_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 VERSION_MAX: Final = 2**31 - 1
-_CODE_OF_UNREADABLE: Final = 42201
+# What clients tell errors apart by, of those that Confluent's interface numbers; of any other it is the status.
+ERROR_CODES: Final[Mapping[type[HubError], int]] = {
+    SubjectUnknown: 40401,
+    SubjectVersionUnknown: 40402,
+    SubjectSchemaUnknown: 40403,
+    SubjectSchemaUnreadable: 42201,
+    SubjectSchemaKindUnknown: 42201,
+    SubjectVersionWrong: 42202,
+}
 
 router = APIRouter(prefix=PREFIX, include_in_schema=False)
 
@@ -84,25 +91,17 @@ class RegistryProblem(Problem):
 def problem_response(error: HubError, language: Language) -> Response:
     """An expected error as the registry's clients understand it."""
     found = problem_of(error, language)
-    code = getattr(error, "registry_code", None)
-    if isinstance(error, SubjectSchemaUnreadable):
-        code = _CODE_OF_UNREADABLE
-    told = RegistryProblem(**found.model_dump(), error_code=code or found.status, message=found.detail)
-    return RegistryAnswer(
-        told.model_dump(mode="json"),
-        status_code=found.status,
-        headers={"content-language": language, "vary": "accept-language", **headers_of(error)},
-    )
+    code = ERROR_CODES.get(type(error), found.status)
+    told = RegistryProblem(**found.model_dump(), error_code=code, message=found.detail)
+    return respond(told, language, headers_of(error))
 
 
-def sender_of(caller: RegistryCallerOf) -> str:
+def registry_sender_of(caller: RegistryCallerOf) -> str:
     """The id of the organization on whose behalf the caller asks."""
-    if caller.organization is None:
-        raise OrganizationNeeded
-    return caller.organization
+    return sender_of(caller)
 
 
-SenderOf = Annotated[str, Depends(sender_of)]
+SenderOf = Annotated[str, Depends(registry_sender_of)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +118,7 @@ class Asked:
         Raises:
             SubjectUnknown: there is none, or none of theirs.
         """
-        try:
-            if subject.startswith(self.prefix):
-                return subjects.find_subject(conn, self.sender, subject.removeprefix(self.prefix))
-        except SubjectUnknown:
-            pass
-        raise SubjectUnknown(subject=ascii(subject)[1:-1][:100])
+        return subjects.find_subject(conn, self.sender, subject, self.prefix)
 
     def versions(self, conn: Connection, subject: str) -> list[SubjectVersion]:
         """All versions of a subject."""

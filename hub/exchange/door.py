@@ -21,7 +21,7 @@ from catalog.dataset import Dataset
 from catalog.errors import DatasetUnknown
 from hub.errors import BatchOfOtherHub, ContractVersionUnknown, CutAtAhead, EnvelopeDiffers
 from hub.exchange import door_store
-from hub.exchange.intake import CUT_AT_AHEAD_MAX, HEADER
+from hub.exchange.intake import CUT_AT_AHEAD_MAX
 from hub.exchange.log import Log
 from hub.exchange.log_look import LogLook
 from hub.exchange.quarantine import Entry, list_open, name_replay
@@ -31,7 +31,7 @@ from hub.exchange.signatures import Signatures
 from hub.exchange.worker import GROUP
 from schemas.batch import verify
 from schemas.contract import Contract, parse_contract
-from schemas.envelope import Envelope
+from schemas.envelope import HEADER, Envelope
 from schemas.errors import BatchIdReused, BatchTooLarge
 from schemas.signature import HEADER as SIGNATURE
 

@@ -17,10 +17,10 @@ from typing import Final
 from hub.exchange.log import Message, Span
 from hub.exchange.subject_errors import FramedKeyMissing, FramedRecordEmpty
 from schemas.batch import Limits, uuid8
+from schemas.envelope import HEADER
 from schemas.errors import BatchError
 from schemas.subject_schema import Part
 
-ENVELOPE_HEADER: Final = "hub-batch"
 RECORDS_MAX: Final = 10_000  # of a run
 BYTES_MAX: Final = 2 * 1024 * 1024
 _HEAD: Final = struct.Struct(">BI")
@@ -128,7 +128,7 @@ def gathered(messages: Sequence[Message], limits: Limits) -> Iterator[Message | 
 
 def _frame_of(message: Message) -> _Frame | None:
     """None for what is, or was meant to be, a batch."""
-    if ENVELOPE_HEADER in message.headers:
+    if HEADER in message.headers:
         return None
     if message.value is None:
         key = message.key.encode("utf-8", "surrogateescape")

@@ -18,19 +18,17 @@ from catalog.errors import DatasetNotYours, DatasetUnknown
 from hub.errors import BatchOfOtherHub, BatchOfOtherTopic, ContractVersionUnknown, CutAtAhead
 from hub.exchange import registry_store, subject_store
 from hub.exchange.apply.target import Target
-from hub.exchange.framing import ENVELOPE_HEADER, FramedRun
+from hub.exchange.framing import FramedRun
 from hub.exchange.log import TOPIC_PREFIX, Message, Span
 from hub.exchange.signatures import Signatures
 from hub.exchange.subject_errors import FramedSchemaUnknown
-from hub.exchange.subject_store import SubjectVersion
 from schemas.batch import sm3_hex, write_container
 from schemas.contract import Contract, parse_contract
-from schemas.envelope import VERSION, Envelope, parse_envelope
+from schemas.envelope import HEADER, VERSION, Envelope, parse_envelope
 from schemas.errors import EnvelopeMissing, HubError
 from schemas.signature import SignatureSlot
 from schemas.subject_schema import OPERATIONS, Part, read_subject_schema
 
-HEADER = ENVELOPE_HEADER
 CUT_AT_AHEAD_MAX = timedelta(seconds=60)  # DESIGN.md: a version more than 60 s ahead is refused
 REMEMBERED_SECONDS = 1.0  # a dataset or a mandate changed by an administrator counts within this time
 
@@ -80,8 +78,17 @@ class _Remembered:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """How records of one schema are read: under which version of the contract, as which record."""
+
+    contract: int
+    contract_source: str
+    schema: bytes
+
+
 class Intake:
-    """Admits messages; remembers contracts for good (a version never changes) and datasets for a second."""
+    """Admits messages; remembers contracts and writers for good (a version never changes) and datasets for a second."""
 
     def __init__(self, conn: Connection, hub_id: str) -> None:
         self._conn = conn
@@ -89,7 +96,7 @@ class Intake:
         self._signatures = Signatures()
         self._datasets: dict[str, _Remembered] = {}
         self._contracts: dict[tuple[str, int], tuple[Contract, str]] = {}
-        self._writers: dict[tuple[str, Part, int], SubjectVersion] = {}
+        self._writers: dict[tuple[str, Part, int], _Writer] = {}
 
     def admit(self, message: Message) -> Admitted:
         """Parse the envelope and look up whom and what it names; never raises for what a stranger wrote."""
@@ -119,10 +126,8 @@ class Intake:
         if dataset is None:
             return replace(found, refusal=DatasetUnknown(dataset=run.span.topic[:100]).to_json())
         try:
-            writer = self._writer(dataset.id, run)
-            contract, source = self._contract(dataset.contract, writer.contract)
-            schema = read_subject_schema(writer.source).as_record(contract, run.part)
-            container = write_container(json.dumps(schema).encode(), len(run.bodies), tuple(run.bodies))
+            writer = self._writer(dataset, run)
+            container = write_container(writer.schema, len(run.bodies), tuple(run.bodies))
             envelope = self._envelope_of(dataset, run, writer.contract, container)
             self._signatures.check(self._conn, envelope, {}, run.cut_at)
         except HubError as refusal:
@@ -134,18 +139,20 @@ class Intake:
             envelope_bytes=envelope.to_bytes(),
             container=container,
             target=self.target(dataset.id),
-            contract_source=source,
+            contract_source=writer.contract_source,
         )
 
-    def _writer(self, dataset: str, run: FramedRun) -> SubjectVersion:
+    def _writer(self, dataset: Dataset, run: FramedRun) -> _Writer:
         if run.refusal is not None:
             raise run.refusal
-        key = (dataset, run.part, run.schema)
+        key = (dataset.id, run.part, run.schema)
         if key not in self._writers:
             found = subject_store.writer_of(self._conn, *key)
             if found is None:
                 raise FramedSchemaUnknown(schema=run.schema, part=run.part)
-            self._writers[key] = found
+            contract, source = self._contract(dataset.contract, found.contract)
+            schema = read_subject_schema(found.source).as_record(contract, run.part)
+            self._writers[key] = _Writer(found.contract, source, json.dumps(schema).encode())
         return self._writers[key]
 
     def _envelope_of(self, dataset: Dataset, run: FramedRun, contract: int, container: bytes) -> Envelope:

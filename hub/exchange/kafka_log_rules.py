@@ -2,7 +2,8 @@
 
 Rules are of clients of the issuer, whose tokens the broker verifies (``User:<client>``). All rules to write to an
 exchange topic and to read a subscription's are the hub's to give: one that it did not give is one too many, for who
-may write to a topic is what vouches for the sender of a record.
+may write to a topic is what vouches for the sender of a record. That is so of rules that name a topic; one for a prefix
+or for all topics (``*``) is of the cluster's operators, who answer for it.
 """
 # The checker's own stubs are of kafka-python 2.
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportArgumentType=false
@@ -22,13 +23,14 @@ from kafka.admin import (
     ResourceType,
 )
 
+from catalog.subscription import TOPIC_PREFIX as SUBSCRIPTIONS
 from hub.errors import LogUnavailable
 from hub.exchange.kafka_log_cluster import KafkaCluster
 from hub.exchange.log import TOPIC_PREFIX
 
-SUBSCRIPTION_PREFIX: Final = "subscription."
 _USER: Final = "User:"
-_OPERATIONS: Final = {"write": ACLOperation.WRITE, "read": ACLOperation.READ}
+_OPERATIONS: Final = {"write": ACLOperation.WRITE, "read": ACLOperation.READ, "all": ACLOperation.ALL}
+ANY_HOST: Final = "*"
 _KINDS: Final = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP}
 
 
@@ -38,22 +40,25 @@ class Rule:
 
     Args:
         client: of the issuer.
-        may: write to a topic, or read it; a group is read where its members are told their partitions.
+        may: write to a topic, or read it; a group is read where its members are told their partitions. The hub never
+            gives ``all``.
         kind: what ``name`` names.
         name: the log's own name of it.
+        host: from where; the hub gives rules for anywhere alone.
     """
 
     client: str
-    may: Literal["read", "write"]
+    may: Literal["read", "write", "all"]
     kind: Literal["topic", "group"]
     name: str
+    host: str = ANY_HOST
 
     @property
     def is_of_exchange(self) -> bool:
         """Whether it is one of those that the hub alone gives."""
-        if self.kind == "topic" and self.may == "write":
-            return self.name.startswith(TOPIC_PREFIX)
-        return self.may == "read" and self.name.startswith(SUBSCRIPTION_PREFIX)
+        if self.may != "read" and self.kind == "topic" and self.name.startswith(TOPIC_PREFIX):
+            return True
+        return self.may != "write" and self.name.startswith(SUBSCRIPTIONS)
 
 
 class KafkaRules:
@@ -106,7 +111,7 @@ class KafkaRules:
 
     def _acl_of(self, rule: Rule) -> ACL:
         resource = ResourcePattern(_KINDS[rule.kind], self._cluster.wire(rule.name), ACLResourcePatternType.LITERAL)
-        return ACL(_USER + rule.client, "*", _OPERATIONS[rule.may], ACLPermissionType.ALLOW, resource)
+        return ACL(_USER + rule.client, rule.host, _OPERATIONS[rule.may], ACLPermissionType.ALLOW, resource)
 
     def _rule_of(self, found: Any) -> Rule | None:  # noqa: ANN401 - kafka-python has no types
         """None for what the hub gives no rules of: other operations and resources, other hubs, itself."""
@@ -115,9 +120,9 @@ class KafkaRules:
         kind = next((name for name, one in _KINDS.items() if one == resource.resource_type), None)
         client, name = str(found.principal).removeprefix(_USER), str(resource.resource_name)
         prefix = self._cluster.wire("")
-        if may is None or kind is None or client == self._own or not name.startswith(prefix) or found.host != "*":
+        if may is None or kind is None or client == self._own or not name.startswith(prefix):
             return None
-        return Rule(client, may, kind, name.removeprefix(prefix))
+        return Rule(client, may, kind, name.removeprefix(prefix), str(found.host))
 
 
 def _refuse(error: Any) -> None:  # noqa: ANN401 - a class or an instance of kafka-python's errors

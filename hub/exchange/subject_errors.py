@@ -1,4 +1,4 @@
-"""What can be wrong with a question to the schema registry. ``registry_code`` is what its clients know an error by.
+"""What can be wrong with a question to the schema registry, and with records that name its schemas.
 
 HubError
 ├── SubjectError
@@ -25,8 +25,6 @@ from schemas.errors import BatchError, HubError
 class SubjectError(HubError):
     """The schema registry cannot answer as it was asked."""
 
-    registry_code: ClassVar[int] = 422
-
 
 @dataclass(eq=False)
 class SubjectUnknown(SubjectError):
@@ -35,7 +33,6 @@ class SubjectUnknown(SubjectError):
     subject: str
 
     code: ClassVar[str] = "subject_unknown"
-    registry_code: ClassVar[int] = 40401
     zh: ClassVar[str] = (
         "没有主题 {subject}。主题名为 exchange.<数据资源>-value 或 -key,只列出可由本单位报送的数据资源。"
     )
@@ -52,7 +49,6 @@ class SubjectVersionUnknown(SubjectError):
     version: str
 
     code: ClassVar[str] = "subject_version_unknown"
-    registry_code: ClassVar[int] = 40402
     zh: ClassVar[str] = "主题 {subject} 没有版本 {version}。"
     en: ClassVar[str] = "subject {subject} has no version {version}."
 
@@ -62,7 +58,6 @@ class SubjectVersionWrong(SubjectError):
     """A version is a number from 1, or latest."""
 
     code: ClassVar[str] = "subject_version_wrong"
-    registry_code: ClassVar[int] = 42202
     zh: ClassVar[str] = "版本应为 1 至 2147483647 的整数或 latest。"
     en: ClassVar[str] = "a version is an integer from 1 to 2147483647, or latest."
 
@@ -72,7 +67,6 @@ class SubjectSchemaUnknown(SubjectError):
     """No schema of this id, or not under this subject."""
 
     code: ClassVar[str] = "subject_schema_unknown"
-    registry_code: ClassVar[int] = 40403
     zh: ClassVar[str] = "没有这个模式,或它不在该主题下。请先登记:POST /subjects/<主题>/versions。"
     en: ClassVar[str] = "there is no such schema, or not under this subject; register it: POST /subjects/…/versions."
 
@@ -89,7 +83,6 @@ class SubjectSchemaUnfit(SubjectError):
     listed_en: str
 
     code: ClassVar[str] = "subject_schema_unfit"
-    registry_code: ClassVar[int] = 409
     zh: ClassVar[str] = "模式与主题 {subject} 的数据契约 {contract} 版本 {version} 不兼容:{listed_zh}"
     en: ClassVar[str] = (
         "the schema does not resolve to version {version} of contract {contract}, which subject {subject} follows: "
@@ -102,7 +95,6 @@ class SubjectSchemaKindUnknown(SubjectError):
     """Neither Avro nor by itself."""
 
     code: ClassVar[str] = "subject_schema_kind_unknown"
-    registry_code: ClassVar[int] = 42201
     zh: ClassVar[str] = "只接受自身完整的 Avro 模式:schemaType 为 AVRO,没有 references、metadata 与 ruleSet。"
     en: ClassVar[str] = (
         "only Avro schemas that stand by themselves are taken: schemaType AVRO, no references, metadata or ruleSet."

@@ -16,11 +16,14 @@ from running_door import OURS, RunningDoor, running
 from hub import backup as backup_module
 from hub.backup import MANIFEST, make_backup, read_manifest, restore_backup
 from hub.ledger import checkpoint_store, tree_store
+from hub.ledger.errors import WitnessRefused
 from hub.ledger.proof import consistency_path, verify_consistency
 from hub.ledger.verification import verify_ledger
+from hub.ledger.witness import Witness, watch
 from hub.store.cluster import Cluster
 from hub.store.connect import connect
-from hub.store.errors import BackupFailed, BackupUnreadable, StoreNotEmpty
+from hub.store.errors import BackupFailed, BackupUnreadable, MigrationFailed, StoreNotEmpty
+from hub.store.migrate import migrate
 
 BATCHES = f"/v1/exchange/{OURS}/batches"
 DATA = f'data."{OURS.replace(".", "_")}"'
@@ -59,6 +62,9 @@ def test_a_rehearsal_of_disaster(fresh_door: RunningDoor, empty_url: str, tmp_pa
         push(fresh_door, "420300")
         while sealer.turn():
             pass
+    remembers = Witness("one", KeySigner(), tmp_path / "one.json")
+    with closing(connect(fresh_door.database_url, "tests", autocommit=True)) as lost:
+        assert watch(lost, remembers, datetime.now(UTC))
     with closing(connect(fresh_door.database_url, "tests")) as lost:
         witnessed = checkpoint_store.newest(lost)
         assert witnessed is not None
@@ -74,6 +80,13 @@ def test_a_rehearsal_of_disaster(fresh_door: RunningDoor, empty_url: str, tmp_pa
         assert codes_of(conn) == ["420100", "420200"]
         waiting = conn.execute("SELECT count(*) FROM quarantine WHERE state = 'open'").fetchone()
         assert waiting == (1,)
+    # Who saw more says so; one that begins anew with the ledger's key goes on from what came back.
+    with closing(connect(empty_url, "tests", autocommit=True)) as conn:
+        with pytest.raises(WitnessRefused) as refused:
+            watch(conn, remembers, datetime.now(UTC))
+        assert refused.value.reason == "rollback"
+        anew = Witness("one", KeySigner(), tmp_path / "anew.json", key.public_pem)
+        assert watch(conn, anew, datetime.now(UTC))
     # It goes on: a department sends again what was lost, and all is sealed in order. From a log in Kafka it came again.
     before = fresh_door.settings
     keys, prefix = before.data_folder / "keys", before.kafka_prefix
@@ -102,7 +115,10 @@ def test_a_backup_is_whole_or_not_there(fresh_door: RunningDoor, tmp_path: Path,
 
 
 def test_what_is_no_backup_or_damaged_touches_nothing(fresh_door: RunningDoor, empty_url: str, tmp_path: Path):
-    backup, _ = make_backup(fresh_door.database_url, "420000", tmp_path, datetime.now(UTC))
+    now = datetime.now(UTC)
+    backup, _ = make_backup(fresh_door.database_url, "420000", tmp_path, now)
+    with pytest.raises(BackupFailed):  # the same second again: the first one stays
+        make_backup(fresh_door.database_url, "420000", tmp_path, now)
     assert [one.name for one in tmp_path.iterdir()] == [backup.name]
     with pytest.raises(StoreNotEmpty):
         restore_backup(fresh_door.database_url, backup, datetime.now(UTC))
@@ -132,3 +148,8 @@ def test_what_comes_back_other_than_it_was_is_refused(fresh_door: RunningDoor, e
     with pytest.raises(BackupFailed) as caught:
         restore_backup(empty_url, backup, datetime.now(UTC))
     assert OURS in caught.value.problem
+    # What came back is there and is not to be trusted: no hub starts on it.
+    with pytest.raises(MigrationFailed):
+        migrate(empty_url)
+    with pytest.raises(StoreNotEmpty):
+        restore_backup(empty_url, backup, datetime.now(UTC))

@@ -200,7 +200,7 @@ def test_only_a_known_caller_is_answered(door: RunningDoor):
         ({"schema": '{"type": "record", "type": "record"}'}, 422, 42201, "subject_schema_unreadable"),
         ({"schema": "[" * 100 + "]" * 100}, 422, 42201, "subject_schema_unreadable"),
         ({"schema": '"string"'}, 409, 409, "subject_schema_unfit"),
-        ({"schema": "string"}, 409, 409, "subject_schema_unfit"),
+        ({"schema": "string"}, 422, 42201, "subject_schema_unreadable"),
         ({"schema": '{"type": "record", "name": "x", "fields": 1}'}, 409, 409, "subject_schema_unfit"),
         ({"schema": '{"type": "record", "name": "x", "fields": [1]}'}, 409, 409, "subject_schema_unfit"),
         ({"schema": '["null", {"type": "map", "values": "int"}]'}, 409, 409, "subject_schema_unfit"),

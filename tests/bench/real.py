@@ -49,13 +49,13 @@ from catalog.store import find_dataset
 from connectors.batch_maker import BatchMaker
 from deploy.stack.stack import Stack, Standing
 from hub.acts.subjects import versions
-from hub.exchange.intake import HEADER
 from hub.exchange.kafka_log import KafkaLog
 from hub.exchange.kafka_log_cluster import KafkaCluster, KafkaOptions
 from hub.store.address import read_password
 from hub.store.cluster import ROLE, Cluster
 from hub.store.migrate import migrate
 from schemas.contract import Contract, load_shipped
+from schemas.envelope import HEADER
 from seeds import persons
 
 FOLDER = Path(__file__).parents[2] / ".stack"

@@ -14,8 +14,8 @@ from log_subjects import put
 from catalog.organization import Organization
 from catalog.store import add_mandate, add_organization
 from hub.acts import keys
-from hub.exchange.intake import HEADER as ENVELOPE
 from hub.exchange.signature_store import find_signature
+from schemas.envelope import HEADER as ENVELOPE
 from schemas.national.sm2 import PrivateKey, PublicKey
 from schemas.signature import HEADER, SignatureSlot
 

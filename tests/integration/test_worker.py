@@ -12,12 +12,12 @@ from psycopg import sql
 from running_stack import logs
 
 from hub.errors import PositionLost
-from hub.exchange.intake import HEADER
 from hub.exchange.position import reset
 from hub.exchange.worker import GROUP
 from hub.main_processes import run_worker
 from hub.settings import Settings
 from schemas.batch import sm3_hex
+from schemas.envelope import HEADER
 
 LOGS = logs("embedded", "hostile-1", "hostile-2", "hostile-3")
 

@@ -24,7 +24,7 @@ from hub.exchange.apply.target import Target
 from hub.exchange.decoder import Decoder
 from hub.exchange.embedded_log import EmbeddedLog
 from hub.exchange.erasure_keys import ErasureKeys
-from hub.exchange.intake import HEADER, Intake
+from hub.exchange.intake import Intake
 from hub.exchange.log import Log
 from hub.exchange.position import StoredPositions
 from hub.exchange.registry_store import register_contract, register_dataset
@@ -33,7 +33,7 @@ from hub.release.content import content_digest
 from hub.store.connect import connect
 from schemas.batch import Limits, sm3_hex, uuid7
 from schemas.contract import Contract, parse_contract
-from schemas.envelope import Envelope, Operation
+from schemas.envelope import HEADER, Envelope, Operation
 from schemas.frame import encode
 from schemas.national.provider import SoftwareProvider
 

@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from catalog.caller import Caller
 from hub.acts import keys
-from hub.exchange.intake import HEADER as ENVELOPE
+from schemas.envelope import HEADER as ENVELOPE
 from schemas.envelope import Envelope
 from schemas.national.sm2 import PrivateKey
 from schemas.signature import HEADER, SignatureSlot, signing_input
