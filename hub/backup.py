@@ -105,15 +105,19 @@ def make_backup(url: str, hub: str, into: Path, now: datetime) -> tuple[Path, Ma
     return done, made
 
 
-def restore_backup(url: str, backup: Path, now: datetime) -> Manifest:
+def restore_backup(url: str, backup: Path, manifest: Manifest, now: datetime) -> None:
     """Bring a backup back into an empty store, and hold what came to what its manifest says.
 
+    Args:
+        url: of the store.
+        backup: where it is.
+        manifest: as ``read_manifest`` read it, before any store was opened for it.
+        now: when.
+
     Raises:
-        BackupUnreadable: it is none, or not as it was made; nothing was touched.
         StoreNotEmpty: something is there already.
         BackupFailed: PostgreSQL refused it, or what came back is not what was.
     """
-    manifest = read_manifest(backup)
     with connect(url, "hub restore", autocommit=True) as conn:
         if not is_empty(conn):
             raise StoreNotEmpty
@@ -123,7 +127,6 @@ def restore_backup(url: str, backup: Path, now: datetime) -> Manifest:
             _hold_to(conn, manifest)
             append(conn, _leaf_of(manifest), now)
         _run("pg_restore", conn, *_into(conn), "--data-only", f"--table={_LAST}", str(backup / DUMP))
-    return manifest
 
 
 def _bring_back(conn: Connection, dump: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hub.backup import make_backup, restore_backup
+from hub.backup import make_backup, read_manifest, restore_backup
 from hub.main import opened_store, utc_now
 from hub.terminal import AsJson, say, settings_of, show_json, tell
 
@@ -35,8 +35,9 @@ def restore_command(
     as_json: AsJson = False,
 ) -> None:
     """Bring a backup back into an empty store, whole or not at all, and prove that it is what was."""
-    with opened_store(settings_of(), tell, migrated=False) as url:
-        manifest = restore_backup(url, backup, utc_now())
+    settings, manifest = settings_of(), read_manifest(backup)
+    with opened_store(settings, tell, migrated=False) as url:
+        restore_backup(url, backup, manifest, utc_now())
     if as_json:
         show_json(asdict(manifest))
         return

@@ -14,7 +14,7 @@ from psycopg import sql
 from running_door import OURS, RunningDoor, running
 
 from hub import backup as backup_module
-from hub.backup import MANIFEST, make_backup, read_manifest, restore_backup
+from hub.backup import MANIFEST, Manifest, make_backup, read_manifest, restore_backup
 from hub.ledger import checkpoint_store, tree_store
 from hub.ledger.errors import WitnessRefused
 from hub.ledger.proof import consistency_path, verify_consistency
@@ -51,6 +51,13 @@ def codes_of(conn: psycopg.Connection) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
+def restored(url: str, backup: Path) -> Manifest:
+    """As the command does it."""
+    manifest = read_manifest(backup)
+    restore_backup(url, backup, manifest, datetime.now(UTC))
+    return manifest
+
+
 def test_a_rehearsal_of_disaster(fresh_door: RunningDoor, empty_url: str, tmp_path: Path):
     key = KeySigner()
     push(fresh_door, "420100", "420200", "not a code")
@@ -71,7 +78,7 @@ def test_a_rehearsal_of_disaster(fresh_door: RunningDoor, empty_url: str, tmp_pa
         size = manifest.ledger["size"]
         path = consistency_path(size, witnessed.size, tree_store.nodes_of(lost))
     assert witnessed.size > size > 0
-    assert restore_backup(empty_url, backup, datetime.now(UTC)) == manifest
+    assert restored(empty_url, backup) == manifest
     # The ledger that came back is a prefix of the witnessed one, grown anew from its leaves.
     with closing(connect(empty_url, "tests")) as conn:
         done = verify_ledger(conn, [key.public_pem], {})
@@ -121,7 +128,7 @@ def test_what_is_no_backup_or_damaged_touches_nothing(fresh_door: RunningDoor, e
         make_backup(fresh_door.database_url, "420000", tmp_path, now)
     assert [one.name for one in tmp_path.iterdir()] == [backup.name]
     with pytest.raises(StoreNotEmpty):
-        restore_backup(fresh_door.database_url, backup, datetime.now(UTC))
+        restored(fresh_door.database_url, backup)
     damaged = tmp_path / "damaged"
     shutil.copytree(backup, damaged)
     with (damaged / "store.dump").open("r+b") as dump:
@@ -129,7 +136,7 @@ def test_what_is_no_backup_or_damaged_touches_nothing(fresh_door: RunningDoor, e
         dump.write(b"\x00\xff\x00\xff")
     for wrong in (damaged, tmp_path, tmp_path / "absent"):
         with pytest.raises(BackupUnreadable):
-            restore_backup(empty_url, wrong, datetime.now(UTC))
+            restored(empty_url, wrong)
     told = json.loads((backup / MANIFEST).read_text(encoding="utf-8"))
     for change in ({"form": 2}, {"more": 1}):
         (backup / MANIFEST).write_text(json.dumps(told | change), encoding="utf-8")
@@ -146,10 +153,10 @@ def test_what_comes_back_other_than_it_was_is_refused(fresh_door: RunningDoor, e
     told["datasets"][OURS] = "0" * 64
     (backup / MANIFEST).write_text(json.dumps(told), encoding="utf-8")
     with pytest.raises(BackupFailed) as caught:
-        restore_backup(empty_url, backup, datetime.now(UTC))
+        restored(empty_url, backup)
     assert OURS in caught.value.problem
     # What came back is there and is not to be trusted: no hub starts on it.
     with pytest.raises(MigrationFailed):
         migrate(empty_url)
     with pytest.raises(StoreNotEmpty):
-        restore_backup(empty_url, backup, datetime.now(UTC))
+        restored(empty_url, backup)
