@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "backup": ("cli_backup", "backup_command"),
     "restore": ("cli_backup", "restore_command"),
     "erase": ("cli_exchange", "erase"),
+    "token": ("cli_token", "token_command"),
 }
 GROUPS: Final[Mapping[str, tuple[str, str]]] = {
     "store": ("cli_store", "store"),

@@ -1,4 +1,4 @@
-"""hub keycloak: applications as clients of the realm that is the hub's issuer."""
+"""hub keycloak: applications, people and organizations in the realm that is the hub's issuer."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,12 +12,17 @@ from psycopg import Connection
 from catalog.caller import Caller
 from hub.acts import clients as acts
 from hub.cli_application import known
+from hub.cli_keycloak_person import organization, person
 from hub.identity.keycloak_clients import KeycloakClients
 from hub.identity.people import caller_of_login
-from hub.main import keycloak_clients
+from hub.main import keycloak_realm
 from hub.terminal import ActingAs, AsJson, say, settings_of, show_json, transaction
 
-keycloak = typer.Typer(help="Applications as clients of Keycloak, the hub's issuer.", no_args_is_help=True)
+keycloak = typer.Typer(
+    help="Applications, people and organizations in Keycloak, the hub's issuer.", no_args_is_help=True
+)
+keycloak.add_typer(person, name="person")
+keycloak.add_typer(organization, name="organization")
 
 Id = Annotated[str, typer.Argument(metavar="APPLICATION", help="Id of the application.")]
 
@@ -65,6 +70,7 @@ def enable_client(id_: Id, acting_as: ActingAs) -> None:
 
 @contextmanager
 def _acting(login: str, now: datetime) -> Generator[tuple[Connection, Caller, KeycloakClients]]:
-    clients = keycloak_clients(settings_of())
+    settings = settings_of()
+    clients = KeycloakClients(keycloak_realm(settings), settings.oidc_audience)
     with transaction() as conn:
         yield conn, caller_of_login(conn, login, now), clients

@@ -40,7 +40,7 @@ def add_person(
     as_json: AsJson = False,
 ) -> None:
     """Make an account and print its password, once. Without --as: the first administrator, while there is none."""
-    new = NewPerson(login, name, organization, _roles(role), person_of, password)
+    new = NewPerson(login, name, organization, roles_of(role), person_of, password)
     now = datetime.now(UTC)
     with transaction() as conn:
         if acting_as is None:
@@ -48,7 +48,7 @@ def add_person(
         else:
             added = people.add_person(conn, caller_of_login(conn, acting_as, now), new, now)
     if as_json:
-        show_json({**_shown(added.account), "password": added.password})
+        show_json({**shown(added.account), "password": added.password})
         return
     say(
         f"账户 {login} 已建立(编号 {added.account.id})。",
@@ -64,7 +64,7 @@ def list_people(acting_as: ActingAs, after: str = "", limit: int = 1_000, as_jso
     """List accounts by login."""
     with transaction() as conn:
         found = people.people(conn, caller_of_login(conn, acting_as, datetime.now(UTC)), limit, after)
-    show_rows([_shown(one) for one in found], as_json=as_json)
+    show_rows([shown(one) for one in found], as_json=as_json)
 
 
 @person.command("role")
@@ -78,7 +78,7 @@ def change_roles(
     now = datetime.now(UTC)
     with transaction() as conn:
         actor = caller_of_login(conn, acting_as, now)
-        changed = people.change_roles(conn, actor, _account(conn, login), _roles(give), _roles(take), now)
+        changed = people.change_roles(conn, actor, account_of(conn, login), roles_of(give), roles_of(take), now)
     listed = ", ".join(changed.roles) or "-"
     say(f"{login} 的角色:{listed}。", f"roles of {login}: {listed}.")
 
@@ -97,9 +97,9 @@ def approve(
     with transaction() as conn:
         actor = caller_of_login(conn, acting_as, now)
         if end:
-            people.end_approval(conn, actor, _account(conn, login), now)
+            people.end_approval(conn, actor, account_of(conn, login), now)
         else:
-            people.approve(conn, actor, _account(conn, login), first, first + timedelta(days=days), now)
+            people.approve(conn, actor, account_of(conn, login), first, first + timedelta(days=days), now)
     if end:
         say(f"{login} 的核准等级已收回。", f"{login} is approved no more.")
         return
@@ -112,7 +112,7 @@ def suspend(login: Login, acting_as: ActingAs, reason: Reason) -> None:
     """Let an account do nothing more; takes effect within a second, on its applications and tokens too."""
     now = datetime.now(UTC)
     with transaction() as conn:
-        people.suspend(conn, caller_of_login(conn, acting_as, now), _account(conn, login), reason, now)
+        people.suspend(conn, caller_of_login(conn, acting_as, now), account_of(conn, login), reason, now)
     say(f"账户 {login} 已停用。", f"account {login} is suspended.")
 
 
@@ -121,7 +121,7 @@ def resume(login: Login, acting_as: ActingAs, reason: Reason) -> None:
     """End a suspension. Never for oneself."""
     now = datetime.now(UTC)
     with transaction() as conn:
-        people.resume(conn, caller_of_login(conn, acting_as, now), _account(conn, login), reason, now)
+        people.resume(conn, caller_of_login(conn, acting_as, now), account_of(conn, login), reason, now)
     say(f"账户 {login} 已恢复。", f"account {login} is live again.")
 
 
@@ -130,7 +130,7 @@ def reset_password(login: Login, acting_as: ActingAs) -> None:
     """Make a new password and print it, once; every sign-in of the account ends."""
     now = datetime.now(UTC)
     with transaction() as conn:
-        made = people.reset_password(conn, caller_of_login(conn, acting_as, now), _account(conn, login), now)
+        made = people.reset_password(conn, caller_of_login(conn, acting_as, now), account_of(conn, login), now)
     say(f"{login} 的新密码,仅显示这一次:", f"new password of {login}, shown this once:")
     typer.echo(made)
 
@@ -146,22 +146,29 @@ def link_identity(
     now = datetime.now(UTC)
     with transaction() as conn:
         actor = caller_of_login(conn, acting_as, now)
-        people.link_identity(conn, actor, _account(conn, login), issuer, subject, now)
+        people.link_identity(conn, actor, account_of(conn, login), issuer, subject, now)
     say(f"已关联到账户 {login}。", f"linked to account {login}.")
 
 
-def _account(conn: Connection, login: str) -> str:
+def account_of(conn: Connection, login: str) -> str:
+    """Id of the account of a login.
+
+    Raises:
+        PersonUnknown: there is none.
+    """
     found = find_by_login(conn, login)
     if found is None:
         raise PersonUnknown
     return found.id
 
 
-def _roles(names: list[str] | None) -> frozenset[Role]:
+def roles_of(names: list[str] | None) -> frozenset[Role]:
+    """Roles as they were typed."""
     return frozenset(cast("list[Role]", names or []))  # the act checks them
 
 
-def _shown(account: PersonAccount) -> dict[str, Any]:
-    shown = asdict(account)
-    del shown["person"]  # it would tell which accounts are one person's
-    return {**shown, "roles": ", ".join(account.roles)}
+def shown(account: PersonAccount) -> dict[str, Any]:
+    """An account as commands show it."""
+    members = asdict(account)
+    del members["person"]  # it would tell which accounts are one person's
+    return {**members, "roles": ", ".join(account.roles)}

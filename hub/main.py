@@ -30,7 +30,7 @@ from schemas.national.self_test import self_test
 
 if TYPE_CHECKING:
     from hub.exchange.kafka_log_cluster import KafkaOptions
-    from hub.identity.keycloak_clients import KeycloakClients
+    from hub.identity.keycloak_realm import KeycloakRealm
 
 Tell = Callable[[str], None]
 CLUSTER_FOLDER = "postgres"
@@ -137,19 +137,19 @@ def keys_of(settings: Settings) -> Keys:
     return Keys(settings.keys_folder or settings.data_folder / KEYS_FOLDER, crypto_of(settings))
 
 
-def keycloak_clients(settings: Settings) -> "KeycloakClients":
-    """The clients of the realm that is the hub's issuer.
+def keycloak_realm(settings: Settings) -> "KeycloakRealm":
+    """The realm that is the hub's issuer, as the hub administers it.
 
     Raises:
         SettingWrong: the issuer is none, or the secret cannot be read.
     """
-    from hub.identity.keycloak_clients import KeycloakClients
+    from hub.identity.keycloak_realm import KeycloakRealm
 
     if settings.oidc_issuer is None or settings.keycloak_secret_file is None:
         missing = "HUB_OIDC_ISSUER" if settings.oidc_issuer is None else "HUB_KEYCLOAK_SECRET_FILE"
         raise SettingWrong(setting=missing, problem="it is needed to administer Keycloak")
     secret = _secret("HUB_KEYCLOAK_SECRET_FILE", settings.keycloak_secret_file)
-    return KeycloakClients(settings.oidc_issuer, settings.oidc_audience, settings.keycloak_client, secret)
+    return KeycloakRealm(settings.oidc_issuer, settings.keycloak_client, secret)
 
 
 # Log -----------------------------------------------------------------------------------------------------------------

@@ -187,6 +187,21 @@ def link_identity(conn: Connection, actor: Caller, account: str, issuer: str, su
     _leaf(conn, actor, "person.identity_linked", account, now)
 
 
+def link_first_administrator(conn: Connection, account: str, issuer: str, subject: str, now: datetime) -> None:
+    """The same for the only administrator, whom no other can link; the operator's machine alone offers this."""
+    person_store.link_identity(conn, issuer, subject, now, account=account, application=None)
+    _leaf(conn, OPERATOR, "person.identity_linked", account, now)
+
+
+def require_other(conn: Connection, actor: Caller, account: str, act: str) -> None:
+    """Refuse what nobody does for himself.
+
+    Raises:
+        PersonUnknown, OtherPersonNeeded: as their names say.
+    """
+    _require_other(actor, _locked(conn, account), act)
+
+
 def people(conn: Connection, actor: Caller, limit: int, after: str = "") -> list[PersonAccount]:
     """A page of accounts by login, for administrators and auditors."""
     actor.require("administrator", "auditor")

@@ -96,6 +96,8 @@ STATUS: Mapping[type[HubError], int] = {
     identity_errors.AdministratorThere: 409,
     identity_errors.IssuerUnreachable: 503,
     identity_errors.KeycloakFailed: 503,
+    identity_errors.DeviceSignInAbsent: 503,
+    identity_errors.DeviceSignInFailed: 503,
     identity_errors.AuthorizationRefused: 400,
     identity_errors.TokenRefused: 400,
     identity_errors.PasswordWrong: 403,

@@ -265,3 +265,33 @@ class KeycloakFailed(IdentityError):
         "Keycloak did not {asked}: {problem}; look at HUB_OIDC_ISSUER, HUB_KEYCLOAK_CLIENT and its secret's file, "
         "then try again."
     )
+
+
+@dataclass(eq=False)
+class DeviceSignInAbsent(IdentityError):
+    """The issuer offers no sign-in from a command line."""
+
+    issuer: str
+
+    code: ClassVar[str] = "device_sign_in_absent"
+    zh: ClassVar[str] = (
+        "签发方 {issuer} 不支持从命令行登录(设备授权,RFC 8628);请改用应用密钥,见 hub application key add。"
+    )
+    en: ClassVar[str] = (
+        "the issuer {issuer} offers no sign-in from a command line (device authorization, RFC 8628); use an "
+        "application's key, see hub application key add."
+    )
+
+
+@dataclass(eq=False)
+class DeviceSignInFailed(IdentityError):
+    """A sign-in from a command line came to nothing."""
+
+    problem: str
+
+    code: ClassVar[str] = "device_sign_in_failed"
+    zh: ClassVar[str] = "登录未完成({problem});请重新运行命令,在浏览器中登录并同意;若仍失败,请核对 --client。"
+    en: ClassVar[str] = (
+        "the sign-in was not completed ({problem}); run the command again, sign in in the browser and agree; if it "
+        "fails again, look at --client."
+    )

@@ -98,6 +98,14 @@ def has_administrator(conn: Connection) -> bool:
     return found is not None
 
 
+def administrators(conn: Connection) -> list[str]:
+    """Ids of the accounts that administer the hub, none of them suspended."""
+    found = conn.execute(
+        "SELECT id::text FROM person_account WHERE 'administrator' = ANY(roles) AND suspended_at IS NULL"
+    ).fetchall()
+    return [str(row[0]) for row in found]
+
+
 def set_roles(conn: Connection, account: str, roles: list[str]) -> None:
     """Replace the roles."""
     conn.execute("UPDATE person_account SET roles = %s WHERE id = %s", [roles, account])
@@ -138,3 +146,12 @@ def link_identity(
         " application = excluded.application, linked_at = excluded.linked_at",
         [issuer, subject, account, application, now],
     )
+
+
+def subject_of(conn: Connection, issuer: str, account: str) -> str | None:
+    """The subject by which another issuer knows an account; the one linked last, None where there is none."""
+    row = conn.execute(
+        "SELECT subject FROM external_identity WHERE issuer = %s AND account = %s ORDER BY linked_at DESC LIMIT 1",
+        [issuer, account],
+    ).fetchone()
+    return None if row is None else str(row[0])

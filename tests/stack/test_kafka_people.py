@@ -25,6 +25,7 @@ from hub.acts import applications
 from hub.exchange.kafka_log_cluster import KafkaCluster
 from hub.exchange.kafka_log_rules import KafkaRules, Rule
 from hub.identity.keycloak_clients import KeycloakClients
+from hub.identity.keycloak_realm import KeycloakRealm
 from hub.identity.people import caller_of_login
 from hub.main import kafka_of
 
@@ -96,7 +97,7 @@ class Department:
 @pytest.fixture
 def department(database_url: str) -> Iterator[Department]:
     issuer = running_stack.realm_url()
-    clients = KeycloakClients(issuer, "hub-api", "hub-admin", running_stack.secret("hub-admin-secret"))
+    clients = KeycloakClients(KeycloakRealm(issuer, "hub-admin", running_stack.secret("hub-admin-secret")), "hub-api")
     now = datetime.now(UTC)
     with running(database_url, oidc_issuer=issuer, oidc_audience="hub-api", kafka_access=True) as door:
         populate(door)

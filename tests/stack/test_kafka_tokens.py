@@ -17,6 +17,7 @@ from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from hub.exchange.kafka_log_cluster import KafkaCluster, KafkaOptions
 from hub.identity.keycloak_clients import KeycloakClients
+from hub.identity.keycloak_realm import KeycloakRealm
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
@@ -48,7 +49,7 @@ def cluster() -> Iterator[KafkaCluster]:
 def client() -> Iterator[tuple[str, str]]:
     """A department's client: its id and a token of its own."""
     issuer = running_stack.realm_url()
-    clients = KeycloakClients(issuer, "hub-api", "hub-admin", running_stack.secret("hub-admin-secret"))
+    clients = KeycloakClients(KeycloakRealm(issuer, "hub-admin", running_stack.secret("hub-admin-secret")), "hub-api")
     made = clients.add(str(uuid4()), "tests")
     form = {"grant_type": "client_credentials", "client_id": made.client, "client_secret": made.secret}
     answer = httpx.post(f"{issuer}/protocol/openid-connect/token", data=form, trust_env=False)

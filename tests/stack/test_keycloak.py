@@ -1,12 +1,7 @@
 """The hub behind a real Keycloak: who a token's holder is, what is refused and when. Against the running server."""
 
-import base64
-import hashlib
-import html
 import json
 import os
-import re
-import secrets
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -22,7 +17,9 @@ import psycopg
 import pytest
 import running_stack
 from command_line import run_hub
+from identity_subjects import PASSWORD, REDIRECT, pkce, realm_administrator
 from keycloak import KeycloakAdmin
+from page_browser import Browser
 from psycopg_pool import ConnectionPool
 from signing_in import add_application, add_person
 
@@ -34,14 +31,13 @@ from hub.identity.callers import Callers
 from hub.identity.errors import IssuerUnreachable, KeycloakFailed, NotAuthenticated
 from hub.identity.issuer_keys import IssuerKeys
 from hub.identity.keycloak_clients import KeycloakClients
+from hub.identity.keycloak_realm import KeycloakRealm
 from hub.identity.people import caller_of_login
 from hub.identity.remote_keys import remote_keys
 from hub.identity.tokens import Tokens
 from hub.store.connect import pool
 
 AUDIENCE = "hub-api"
-REDIRECT = "http://127.0.0.1:8420/back"
-PASSWORD = "a-long-password-of-tests-1"
 
 
 @dataclass
@@ -91,12 +87,8 @@ def stage(database_url: str, connection: psycopg.Connection) -> Iterator[Stage]:
     add_person(connection, "ann", "developer", organization="gong-an")
     connection.commit()
     issuer = running_stack.realm_url()
-    server, _, realm = issuer.partition("/realms/")
-    admin = KeycloakAdmin(
-        server_url=server, username="admin", password=running_stack.secret("admin-password"), user_realm_name="master"
-    )
-    admin.change_current_realm(realm)
-    clients = KeycloakClients(issuer, AUDIENCE, "hub-admin", running_stack.secret("hub-admin-secret"))
+    admin = realm_administrator()
+    clients = KeycloakClients(KeycloakRealm(issuer, "hub-admin", running_stack.secret("hub-admin-secret")), AUDIENCE)
     with pool(database_url, "test", size=2) as connections:
         yield Stage(connection, connections, issuer, clients, admin)
 
@@ -119,8 +111,7 @@ def refused(callers: Callers, token: str) -> None:
 
 def sign_in(stage: Stage, person: str, scope: str = "openid act") -> dict[str, Any]:
     """Sign in through the portal's client as a browser does: the page, its form, the code, the tokens."""
-    verifier = secrets.token_urlsafe(48)
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    verifier, challenge = pkce()
     asked = {
         "response_type": "code",
         "client_id": "hub-portal",
@@ -130,16 +121,9 @@ def sign_in(stage: Stage, person: str, scope: str = "openid act") -> dict[str, A
         "code_challenge": challenge,
         "code_challenge_method": "S256",
     }
-    login = stage.admin.get_user(person)["username"]
-    with httpx.Client(trust_env=False, timeout=30) as browser:
-        page = browser.get(f"{stage.issuer}/protocol/openid-connect/auth?{urlencode(asked)}")
-        action = re.search(r'<form[^>]*action="([^"]+)"', page.text)
-        assert action is not None, page.text[:500]
-        # As a browser does: on the machine itself its cookies are safe without TLS, which this client does not know.
-        cookies = {"cookie": "; ".join(f"{one.name}={one.value}" for one in browser.cookies.jar)}
-        form = {"username": login, "password": PASSWORD}
-        back = browser.post(html.unescape(action[1]), data=form, headers=cookies)
-    assert back.status_code == 302, (back.status_code, re.sub(r"<[^>]+>|\s+", " ", back.text)[:1500])
+    with Browser() as browser:
+        browser.open(f"{stage.issuer}/protocol/openid-connect/auth?{urlencode(asked)}")
+        back = browser.sign_in({"username": stage.admin.get_user(person)["username"], "password": PASSWORD})
     code = parse_qs(urlsplit(back.headers["location"]).query)["code"][0]
     answer = stage.ask_token(
         grant_type="authorization_code",
@@ -201,12 +185,12 @@ def test_what_keycloak_refuses_is_said_without_what_was_sent(stage: Stage):
         stage.clients.add(application, "again")
     with pytest.raises(KeycloakFailed, match="none of this id"):
         stage.clients.rotate(str(uuid4()))
-    wrong = KeycloakClients(stage.issuer, AUDIENCE, "hub-admin", "a-wrong-secret")
+    wrong = KeycloakClients(KeycloakRealm(stage.issuer, "hub-admin", "a-wrong-secret"), AUDIENCE)
     with pytest.raises(KeycloakFailed) as failed:
         wrong.rotate(application)
     assert "a-wrong-secret" not in failed.value.sentence("en")
     with pytest.raises(SettingWrong):
-        KeycloakClients("https://issuer.test", AUDIENCE, "hub-admin", "x")
+        KeycloakRealm("https://issuer.test", "hub-admin", "x")
 
 
 # People --------------------------------------------------------------------------------------------------------------

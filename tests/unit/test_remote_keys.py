@@ -5,8 +5,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from hub.identity.discovery import DOCUMENT_BYTES_MAX
 from hub.identity.errors import IssuerUnreachable
-from hub.identity.remote_keys import DOCUMENT_BYTES_MAX, remote_keys
+from hub.identity.remote_keys import remote_keys
 
 ISSUER = "https://issuer.test/realms/hub"
 DISCOVERY = {"issuer": ISSUER, "jwks_uri": "https://issuer.test/realms/hub/certs"}

@@ -1,0 +1,54 @@
+"""The realm of Keycloak that is the hub's issuer, as the hub administers it: one way to ask, one kind of error."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from keycloak import KeycloakAdmin
+from keycloak.exceptions import KeycloakError
+
+from hub.errors import SettingWrong
+from hub.identity.errors import KeycloakFailed
+
+TIMEOUT_SECONDS: Final = 15
+REALMS: Final = "/realms/"
+
+
+class KeycloakRealm:
+    """A realm, and the client by which the hub administers it.
+
+    Args:
+        issuer: ``https://…/realms/<realm>``.
+        client: by which the hub administers the realm.
+        secret: of that client.
+
+    Raises:
+        SettingWrong: the issuer is no realm of Keycloak.
+    """
+
+    def __init__(self, issuer: str, client: str, secret: str) -> None:
+        server, _, realm = issuer.partition(REALMS)
+        if not realm or "/" in realm:
+            raise SettingWrong(setting="HUB_OIDC_ISSUER", problem=f"it is no realm of Keycloak: …{REALMS}<name>")
+        self.issuer = issuer
+        self._open: Callable[[], KeycloakAdmin] = lambda: KeycloakAdmin(
+            server_url=server,
+            realm_name=realm,
+            client_id=client,
+            client_secret_key=secret,
+            timeout=TIMEOUT_SECONDS,
+        )
+
+    @contextmanager
+    def asked(self, asked: str) -> Generator[Any]:
+        """Keycloak's administration, to do what ``asked`` says.
+
+        Raises:
+            KeycloakFailed: it did not do it.
+        """
+        try:
+            yield self._open()
+        except KeycloakError as error:
+            # Its sentence may repeat what was sent; the status says enough.
+            problem = type(error).__name__ if error.response_code is None else f"status {error.response_code}"
+            raise KeycloakFailed(asked=asked, problem=problem) from None
