@@ -21,21 +21,24 @@ Login = Annotated[str, typer.Argument(metavar="LOGIN", help="The account's login
 
 @person.command("add")
 def add_person(
-    login: Login,
+    logins: Annotated[list[str], typer.Argument(metavar="LOGIN...", help="The accounts' logins.")],
     acting_as: Annotated[
         str | None,
         typer.Option("--as", metavar="LOGIN", help="The account that acts; only the first administrator needs none."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an account's person in the realm, link her and print her first password, once."""
-    now, realm = datetime.now(UTC), _realm()
-    with transaction() as conn:
-        if acting_as is None:
-            made = acts.add_first_administrator(conn, realm, account_of(conn, login), now)
-        else:
-            made = acts.add_person(conn, caller_of_login(conn, acting_as, now), realm, account_of(conn, login), now)
-    _show_made(login, made, as_json=as_json)
+    """Make accounts' people in the realm, link them and print their first passwords, once; with --json a line each."""
+    realm = _realm()
+    for login in logins:  # each by itself: what was made is told, whatever becomes of the next
+        now = datetime.now(UTC)
+        with transaction() as conn:
+            account = account_of(conn, login)
+            if acting_as is None:
+                made = acts.add_first_administrator(conn, realm, account, now)
+            else:
+                made = acts.add_person(conn, caller_of_login(conn, acting_as, now), realm, account, now)
+        _show_made(login, made, as_json=as_json)
 
 
 @person.command("adopt")
@@ -107,13 +110,16 @@ def reset_password(login: Login, acting_as: ActingAs) -> None:
 
 @organization.command("add")
 def add_organization(
-    id_: Annotated[str, typer.Argument(metavar="ORGANIZATION", help="Id of the organization.")], acting_as: ActingAs
+    ids: Annotated[list[str], typer.Argument(metavar="ORGANIZATION...", help="Ids of organizations.")],
+    acting_as: ActingAs,
 ) -> None:
-    """Make an organization in the realm; people made there afterwards become its members."""
-    now, realm = datetime.now(UTC), _realm()
-    with transaction() as conn:
-        acts.add_organization(conn, caller_of_login(conn, acting_as, now), realm, id_, now)
-    say(f"单位 {id_} 已在 Keycloak 建立。", f"organization {id_} is made in Keycloak.")
+    """Make organizations in the realm; people made there afterwards become their members."""
+    realm = _realm()
+    for id_ in ids:
+        now = datetime.now(UTC)
+        with transaction() as conn:
+            acts.add_organization(conn, caller_of_login(conn, acting_as, now), realm, id_, now)
+        say(f"单位 {id_} 已在 Keycloak 建立。", f"organization {id_} is made in Keycloak.")
 
 
 def _realm() -> KeycloakPeople:

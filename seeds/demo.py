@@ -64,6 +64,7 @@ class Demo:
         """From nothing to the summary; the exit code."""
         self._settings.folder.mkdir(parents=True, exist_ok=True)
         environment = self._environment()
+        demo_setup.write_settings(environment)
         with Processes(environment) as processes:
             started = time.monotonic()
             self._hub = processes.start([program("hub"), "start"], self._log)

@@ -1,30 +1,26 @@
 """Who acts in the demo: people who sign in as people do, and what they are remembered by between runs.
 
-The first administrator is made on the command line, everyone else by the administrator over HTTP. Each signs in through
-the built-in issuer: authorization code with PKCE, the page's own form filled in.
+The first administrator is made on the command line, everyone else by the administrator over HTTP. Each signs in at the
+issuer the hub trusts: its built-in one, or the realm of Keycloak that ``HUB_OIDC_ISSUER`` names, made there as well.
 """
 
-import base64
-import hashlib
-import html
 import json
 import os
-import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 
 from seeds.demo_errors import AnswerUnexpected
 from seeds.demo_processes import program, run
+from seeds.demo_sign_in import Answers, Issuer
 from seeds.roster import ORGANIZATIONS
 
-REDIRECT = "http://127.0.0.1:9/back"  # nobody listens there: the code is read from the address
-SCOPE = "openid profile act read"
+REDIRECT = "http://127.0.0.1:8420/back"  # the realm lets its portal's client go back to this host alone
+BUILT_IN, REALM_CLIENT = "/v1/oidc", "hub-portal"
 TIMEOUT_SECONDS = 60.0
 
 
@@ -109,21 +105,25 @@ class Accounts:
         self._memory = memory
         self._environment = environment
         self._sessions: dict[str, Session] = {}
+        self._realm = environment.get("HUB_OIDC_ISSUER")
+        self._issuer: Issuer | None = None
 
     def prepare(self) -> None:
         """Make the accounts that are missing."""
         if self._password(ADMINISTRATOR) is None:
-            command = ["person", "add", ADMINISTRATOR.login, "--name", ADMINISTRATOR.name, "--role", "administrator"]
-            made = json.loads(run([program("hub"), *command, "--json"], self._environment))
-            self._memory.put(f"password:{ADMINISTRATOR.login}", made["password"])
+            self._add_administrator()
         if self._memory.get("client") is None:
-            # The administrator's first sign-in needs an application to sign in to: made on the command line too.
-            command = ["application", "add", "demo", "--as", ADMINISTRATOR.login, "--public-client"]
-            made = json.loads(run([program("hub"), *command, "--redirect-uri", REDIRECT, "--json"], self._environment))
-            self._memory.put("client", made["id"])
+            self._memory.put("client", self._added_client())
+        if self._realm is not None and self._memory.get("organizations") is None:
+            organizations = sorted({one.organization for one in self._people if one.organization is not None})
+            self._hub("keycloak", "organization", "add", *organizations, "--as", ADMINISTRATOR.login)
+            self._memory.put("organizations", organizations)
         for person in self._people:
-            if self._password(person) is None:
+            if self._memory.get(f"id:{person.login}") is None:
                 self._add(person)
+        missing = [person.login for person in self._people if self._password(person) is None]
+        if missing:
+            self._add_to_realm(*missing, acting=["--as", ADMINISTRATOR.login])
 
     def session(self, person: Person) -> Session:
         """Signed in as this person; once a run."""
@@ -138,37 +138,57 @@ class Accounts:
     def _password(self, person: Person) -> str | None:
         return self._memory.get(f"password:{person.login}")
 
+    def _add_administrator(self) -> None:
+        given = ["person", "add", ADMINISTRATOR.login, "--name", ADMINISTRATOR.name, "--role", "administrator"]
+        if self._realm is None:
+            made = json.loads(self._hub(*given, "--json"))
+            self._memory.put(f"password:{ADMINISTRATOR.login}", made["password"])
+            return
+        if self._memory.get("administrator") is None:
+            self._hub(*given, "--no-password")
+            self._memory.put("administrator", ADMINISTRATOR.login)
+        self._add_to_realm(ADMINISTRATOR.login, acting=[])
+
+    def _added_client(self) -> str:
+        """What people sign in to; made on the command line, as nobody has signed in yet. In the realm it is there."""
+        acting = ["--as", ADMINISTRATOR.login]
+        given = ["application", "add", "demo", *acting, "--public-client", "--redirect-uri", REDIRECT]
+        made = str(json.loads(self._hub(*given, "--json"))["id"])
+        if self._realm is None:
+            return made
+        self._hub("application", "link", made, "--issuer", self._realm, "--client", REALM_CLIENT, *acting)
+        return REALM_CLIENT
+
     def _add(self, person: Person) -> None:
         body = {"login": person.login, "display_name": person.name, "roles": list(person.roles)}
         body |= {} if person.organization is None else {"organization": person.organization}
+        body |= {"signs_in": self._realm is None}
         made = self.session(ADMINISTRATOR).post("/v1/people", body, expect=201)
+        if made["password"] is not None:
+            self._memory.put(f"password:{person.login}", made["password"])
         self._memory.put(f"id:{person.login}", made["person"]["id"])
-        self._memory.put(f"password:{person.login}", made["password"])
+
+    def _add_to_realm(self, *logins: str, acting: Sequence[str]) -> None:
+        for line in self._hub("keycloak", "person", "add", *logins, *acting, "--json").splitlines():
+            made = json.loads(line)
+            self._memory.put(f"password:{made['login']}", made["password"])
+
+    def _hub(self, *arguments: str) -> str:
+        return run([program("hub"), *arguments], self._environment)
 
     def _sign_in(self, person: Person) -> str:
-        verifier = secrets.token_urlsafe(48)
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-        asked = {
-            "response_type": "code",
-            "client_id": self._memory.get("client"),
-            "redirect_uri": REDIRECT,
-            "scope": SCOPE,
-            "state": secrets.token_urlsafe(8),
-            "code_challenge": challenge,
-            "code_challenge_method": "S256",
-        }
-        browser = Session(self._base_url)
-        page = browser.ask("GET", f"/v1/oidc/authorize?{urlencode(asked)}")
-        hidden = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page.text)
-        form = {html.unescape(name): html.unescape(value) for name, value in hidden}
-        form |= {"login": person.login, "password": str(self._password(person)), "answer": "allow"}
-        back = browser.ask("POST", "/v1/oidc/authorize", expect=303, data=form)
-        code = parse_qs(urlsplit(back.headers["location"]).query)["code"][0]
-        redeemed = {
-            "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": REDIRECT,
-            "client_id": str(asked["client_id"]),
-            "code_verifier": verifier,
-        }
-        return str(browser.ask("POST", "/v1/oidc/token", data=redeemed).json()["access_token"])
+        if self._issuer is None:
+            address = self._realm or f"{self._base_url}{BUILT_IN}"
+            self._issuer = Issuer(address, str(self._memory.get("client")), REDIRECT)
+        told = str(self._password(person))
+        if self._realm is None:
+            return self._issuer.sign_in(Answers(person.login, told, ""))
+        chosen = self._memory.get(f"chosen:{person.login}")
+        if chosen is None:  # remembered before it is chosen: a run cut short in between signs in with either
+            chosen = secrets.token_urlsafe(15)
+            self._memory.put(f"chosen:{person.login}", chosen)
+            return self._issuer.sign_in(Answers(person.login, told, chosen))
+        try:
+            return self._issuer.sign_in(Answers(person.login, chosen, ""))
+        except AnswerUnexpected:
+            return self._issuer.sign_in(Answers(person.login, told, chosen))

@@ -14,6 +14,7 @@ from seeds.roster import DATASETS, ORGANIZATIONS, REGION, Dataset, Organization
 
 Progress = Callable[[str], None]
 _AT_ONCE = 3
+_NOT_OF_THE_HUB = {"HUB_DATA_FOLDER", "HUB_LANGUAGE"}
 
 
 def token_files(folder: Path) -> Mapping[str, Path]:
@@ -59,6 +60,14 @@ def _token_of(organization: Organization, environment: Mapping[str, str]) -> str
             with contextlib.suppress(CommandFailed):
                 run([program("hub"), "organization", "token", "revoke", organization.id, token["id"]], environment)
         return str(_hub(["organization", "token", "add", organization.id], environment)["token"])
+
+
+def write_settings(environment: Mapping[str, str]) -> None:
+    """Into the hub's folder, so that commands which name it alone reach the same store, log and issuer."""
+    names = sorted(name for name in environment if name.startswith("HUB_") and name not in _NOT_OF_THE_HUB)
+    file = Path(environment["HUB_DATA_FOLDER"]) / "hub.env"
+    file.unlink(missing_ok=True)
+    write_secret(file, "".join(f"{name}={environment[name]}\n" for name in names))
 
 
 def write_secret(file: Path, secret: str) -> None:

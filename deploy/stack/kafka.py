@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.stack.errors import OtherCluster, PartFailed
+from deploy.stack.keycloak import AUDIENCE
 from deploy.stack.parts import Parts
 from deploy.stack.processes import Started, start
 
 LOOPBACK = "127.0.0.1"
 READY_SECONDS = 60
 STARTED = "Kafka Server started"
-AUDIENCE = "hub-api"
 _LOG4J = Path(__file__).parent / "log4j2.xml"
 _HEAP = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=128m")
 _FORMAT_SECONDS = 60

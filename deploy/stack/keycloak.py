@@ -18,6 +18,7 @@ from hub.key_files import read_or_make
 
 LOOPBACK = "127.0.0.1"
 REALM = "hub"
+AUDIENCE = "hub-api"
 REALM_FILE = Path(__file__).parent.parent / "keycloak" / "hub-realm.json"
 ADMINISTRATOR = "admin"
 READY_SECONDS = 180

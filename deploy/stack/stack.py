@@ -41,6 +41,7 @@ class Standing:
     postgres: str = ""
     brokers: list[Broker] = field(default_factory=list)
     keycloak_port: int = 0
+    admin_secret_file: str = ""
     health_port: int = 0
     processes: list[Started] = field(default_factory=list)
 
@@ -49,11 +50,14 @@ class Standing:
         return f"http://{LOOPBACK}:{self.keycloak_port}/realms/{keycloak.REALM}"
 
     def settings(self) -> dict[str, str]:
-        """The hub's settings for its store and its log."""
+        """The hub's settings for its store, its log and its issuer."""
         return {
             "HUB_DATABASE_URL": self.postgres,
             "HUB_LOG": "kafka",
             "HUB_KAFKA_SERVERS": kafka.servers(self.brokers),
+            "HUB_OIDC_ISSUER": self.realm_url,
+            "HUB_OIDC_AUDIENCE": keycloak.AUDIENCE,
+            "HUB_KEYCLOAK_SECRET_FILE": self.admin_secret_file,
         }
 
 
@@ -133,6 +137,7 @@ class Stack:
         return Standing(
             brokers=placed,
             keycloak_port=free(before.keycloak_port, KEYCLOAK_PORT),
+            admin_secret_file=str(self._folder / KEYCLOAK / "hub-admin-secret"),
             health_port=free(before.health_port, HEALTH_PORT),
         )
 
@@ -141,7 +146,7 @@ class Stack:
             standing.keycloak_port,
             standing.health_port,
             kept_secret(self._folder / "keycloak" / "admin-password"),
-            kept_secret(self._folder / "keycloak" / "hub-admin-secret"),
+            kept_secret(Path(standing.admin_secret_file)),
             PORTAL_URL,
         )
         if KEYCLOAK not in running:

@@ -1,5 +1,7 @@
 """The realm of Keycloak that is the hub's issuer, as the hub administers it: one way to ask, one kind of error."""
 
+import json
+import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -12,6 +14,7 @@ from hub.identity.errors import KeycloakFailed
 
 TIMEOUT_SECONDS: Final = 15
 REALMS: Final = "/realms/"
+_NAME: Final = re.compile(r"[a-z]+(?:[-_][a-z]+)*")
 
 
 class KeycloakRealm:
@@ -49,6 +52,17 @@ class KeycloakRealm:
         try:
             yield self._open()
         except KeycloakError as error:
-            # Its sentence may repeat what was sent; the status says enough.
-            problem = type(error).__name__ if error.response_code is None else f"status {error.response_code}"
-            raise KeycloakFailed(asked=asked, problem=problem) from None
+            raise KeycloakFailed(asked=asked, problem=_problem(error)) from None
+
+
+def _problem(error: KeycloakError) -> str:
+    """By its status and its name: a sentence of Keycloak's may repeat what was sent."""
+    if error.response_code is None:
+        return type(error).__name__
+    try:
+        said = json.loads(error.response_body or b"{}")
+    except ValueError:
+        said = None
+    name = (said.get("errorMessage") or said.get("error")) if isinstance(said, dict) else None
+    named = isinstance(name, str) and _NAME.fullmatch(name)
+    return f"status {error.response_code}, {name}" if named else f"status {error.response_code}"
