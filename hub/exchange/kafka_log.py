@@ -16,6 +16,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from kafka import KafkaProducer
@@ -267,15 +268,17 @@ class KafkaLog:
             if self._producer is None:
                 wait = int(self._options.wait_seconds_max * 1000)
                 try:
-                    self._producer = KafkaProducer(
-                        client_id="hub",
-                        acks="all",
-                        enable_idempotence=True,
-                        linger_ms=0,
-                        max_block_ms=wait,
-                        delivery_timeout_ms=wait + 1000,
-                        max_request_size=self._options.message_bytes_max + _OVERHEAD_BYTES,
-                        **self._options.connection(),
+                    self._producer = self._options.connected(
+                        partial(
+                            KafkaProducer,
+                            client_id="hub",
+                            acks="all",
+                            enable_idempotence=True,
+                            linger_ms=0,
+                            max_block_ms=wait,
+                            delivery_timeout_ms=wait + 1000,
+                            max_request_size=self._options.message_bytes_max + _OVERHEAD_BYTES,
+                        )
                     )
                 except KafkaError as error:
                     raise LogUnavailable(problem=f"Kafka: {type(error).__name__}") from error

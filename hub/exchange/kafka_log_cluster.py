@@ -13,14 +13,17 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import (
     KafkaConfigurationError,
     KafkaError,
+    KafkaTimeoutError,
     NodeNotReadyError,
     TopicAlreadyExistsError,
+    UnknownBrokerIdError,
     UnknownTopicOrPartitionError,
 )
 from kafka.protocol.consumer import OffsetSpec
@@ -29,10 +32,12 @@ from hub.errors import LogUnavailable, TopicUnknown
 from hub.exchange.log import Topic
 
 Place = tuple[str, int]  # topic and partition
+Client = TypeVar("Client")
 
 MIB: Final = 1024 * 1024
 SEGMENT_BYTES_MIN: Final = 64 * MIB  # sizes of partitions are told by segments, and swept by them
 CONNECTING_SECONDS: Final = 0.05
+ATTEMPTS: Final = 5  # to begin at a server, where there are several
 FORMING_SECONDS_MAX: Final = 20.0  # how long a new topic may take until every partition has its leader
 _LATEST, _EARLIEST = OffsetSpec.LATEST, OffsetSpec.EARLIEST
 
@@ -64,13 +69,28 @@ class KafkaOptions:
     message_bytes_max: int = 8 * MIB
     wait_seconds_max: float = 10.0
 
+    def connected(self, make: Callable[..., Client]) -> Client:
+        """A client of kafka-python, as soon as one of the servers answers.
+
+        It asks one server at random for all the time it is given, and one that is silent would use that up: where there
+        are several, it is given a part at a time.
+        """
+        deadline = time.monotonic() + self.wait_seconds_max
+        while True:
+            try:
+                return make(**self.connection())
+            except KafkaTimeoutError:
+                if time.monotonic() >= deadline:
+                    raise
+
     def connection(self) -> dict[str, Any]:
         """What every client of kafka-python is made with."""
+        attempts = 1 if "," not in self.servers else ATTEMPTS
         options: dict[str, Any] = {
             "bootstrap_servers": self.servers.split(","),
             "security_protocol": self.security,
             "request_timeout_ms": int(self.wait_seconds_max * 1000),
-            "bootstrap_timeout_ms": int(self.wait_seconds_max * 1000),
+            "bootstrap_timeout_ms": int(self.wait_seconds_max * 1000 / attempts),
             "reconnect_backoff_max_ms": 1000,
         }
         if self.security.startswith("SASL"):
@@ -207,7 +227,8 @@ class KafkaCluster:
     def ask(self, question: Callable[[KafkaAdminClient], Any]) -> Any:  # noqa: ANN401 - kafka-python has no types
         """Ask the cluster, one question at a time: the client stalls when many threads ask while it connects.
 
-        While its nodes are still being connected to nothing is sent, so asking again is safe.
+        While its nodes are still being connected to nothing is sent, so asking again is safe. A controller that is gone
+        the client goes on looking for; a new client finds the next one.
         """
         deadline = time.monotonic() + self._options.wait_seconds_max
         if not self._asking.acquire(timeout=self._options.wait_seconds_max):
@@ -217,16 +238,18 @@ class KafkaCluster:
                 while True:
                     try:
                         return question(self._opened())
-                    except NodeNotReadyError:
+                    except (NodeNotReadyError, UnknownBrokerIdError) as error:
                         if time.monotonic() > deadline:
                             raise
+                        if isinstance(error, UnknownBrokerIdError):
+                            self.close()
                         time.sleep(CONNECTING_SECONDS)
         finally:
             self._asking.release()
 
     def _opened(self) -> KafkaAdminClient:
         if self._admin is None:
-            self._admin = KafkaAdminClient(client_id="hub", **self._options.connection())
+            self._admin = self._options.connected(partial(KafkaAdminClient, client_id="hub"))
         return self._admin
 
     def _partition(self, place: Place) -> TopicPartition:

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
@@ -85,19 +86,21 @@ class KafkaLogConsumer:
         self._look_at = 0.0
         self._commit_at = time.monotonic() + COMMIT_SECONDS
         with self._usable():
-            self._consumer = KafkaConsumer(
-                client_id=f"hub {member}",
-                group_id=cluster.wire(self._group),
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                allow_auto_create_topics=False,
-                partition_assignment_strategy=(RoundRobinPartitionAssignor,),
-                session_timeout_ms=SESSION_SECONDS * 1000,
-                heartbeat_interval_ms=HEARTBEAT_SECONDS * 1000,
-                max_poll_interval_ms=int(silent_seconds_max * 1000),
-                fetch_max_bytes=FETCH_BYTES,
-                max_partition_fetch_bytes=max(FETCH_BYTES // 2, options.message_bytes_max),
-                **options.connection(),
+            self._consumer = options.connected(
+                partial(
+                    KafkaConsumer,
+                    client_id=f"hub {member}",
+                    group_id=cluster.wire(self._group),
+                    enable_auto_commit=False,
+                    auto_offset_reset="none",
+                    allow_auto_create_topics=False,
+                    partition_assignment_strategy=(RoundRobinPartitionAssignor,),
+                    session_timeout_ms=SESSION_SECONDS * 1000,
+                    heartbeat_interval_ms=HEARTBEAT_SECONDS * 1000,
+                    max_poll_interval_ms=int(silent_seconds_max * 1000),
+                    fetch_max_bytes=FETCH_BYTES,
+                    max_partition_fetch_bytes=max(FETCH_BYTES // 2, options.message_bytes_max),
+                )
             )
         self._listener = _Rebalances(self._consumer, self._readings)
 

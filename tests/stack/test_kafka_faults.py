@@ -2,25 +2,23 @@
 
 import contextlib
 import gc
-import itertools
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import httpx
 import pytest
 import running_stack
+from log_appending import SECONDS_MAX, appending, take_all
 from log_subjects import BYTES_MAX, PositionsOfStore, Subject, kafka, put, values
 from running_door import running
 
-from hub.errors import LogError, LogUnavailable, OutcomeUnknown, PositionLost
+from hub.errors import LogUnavailable, OutcomeUnknown
 from hub.exchange.kafka_log import KafkaLog
 from hub.exchange.kafka_log_cluster import KafkaOptions
 from hub.exchange.log import Message
@@ -31,7 +29,6 @@ pytestmark = [
 ]
 
 T = "exchange.420000.simple"
-SECONDS_MAX = 90.0
 # A member of a group, to be killed: it says when it reads and then only polls.
 MEMBER = """import sys
 from hub.exchange.kafka_log import KafkaLog
@@ -66,49 +63,9 @@ def _stack_afterwards() -> Iterator[None]:
     gc.collect()  # kafka-python leaves the sockets of refused connections to the garbage collector, which warns of each
 
 
-@contextmanager
-def appending(subject: Subject) -> Generator[list[bytes]]:
-    """Append numbers until the block ends; what was acknowledged is in the list."""
-    acknowledged: list[bytes] = []
-    stopping = threading.Event()
-
-    def append() -> None:
-        for number in itertools.count():
-            if stopping.is_set():
-                return
-            value = f"{number}".encode()
-            with contextlib.suppress(LogError):
-                subject.log.append(T, f"k{number}", {}, value)
-                acknowledged.append(value)
-            time.sleep(0.01)
-
-    thread = threading.Thread(target=append)
-    thread.start()
-    try:
-        yield acknowledged
-    finally:
-        stopping.set()
-        thread.join(SECONDS_MAX)
-
-
-def take_all(subject: Subject, wanted: set[bytes]) -> list[Message]:
-    """Read and take, through any loss of the log, until all that is wanted came; each message that was taken."""
-    taken: list[Message] = []
-    deadline = time.monotonic() + SECONDS_MAX
-    while not wanted <= set(values(taken)):
-        with contextlib.suppress(LogUnavailable), contextlib.closing(subject.join()) as consumer:
-            while not wanted <= set(values(taken)):
-                assert time.monotonic() < deadline, f"{len(wanted - set(values(taken)))} are missing"
-                for message in consumer.poll(100, BYTES_MAX, 0.2):
-                    with contextlib.suppress(PositionLost):
-                        subject.take("g", message)
-                        taken.append(message)
-    return taken
-
-
 def test_a_broker_that_is_killed_loses_nothing_that_was_acknowledged(subject: Subject):
     subject.log.ensure_topic(T, 2)
-    with appending(subject) as acknowledged:
+    with appending(subject, T) as acknowledged:
         time.sleep(1)
         running_stack.process().kill()
         before = len(acknowledged)
