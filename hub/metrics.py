@@ -22,6 +22,7 @@ from hub.exchange.worker import GROUP
 from hub.ledger.standing import read_standing
 from hub.store.errors import StoreError
 
+NEWEST_ANSWERS: Final = 10_000
 # Of the connection that reads: a scrape never holds up the hub.
 SESSION_SETTINGS: Final = {"statement_timeout": "10s", "default_transaction_read_only": "on"}
 
@@ -65,7 +66,7 @@ class HubCollector(Collector):
     def _of_store(self) -> list[Metric]:
         now = self._clock()
         with self._opened() as conn:
-            return [*_exchange(conn), *self._ledger(conn, now)]
+            return [*_exchange(conn), *_decisions(conn), *self._ledger(conn, now)]
 
     def _ledger(self, conn: Connection, now: datetime) -> list[Metric]:
         standing = read_standing(conn, now, self._witnesses, self._stale_minutes)
@@ -113,6 +114,19 @@ def _exchange(conn: Connection) -> list[Metric]:
     for one in metrics_store.waiting_entries(conn):
         waiting.add_metric([one.dataset, one.reason, one.state], one.entries)
     return [records, batches, received, rejected, last, waiting]
+
+
+def _decisions(conn: Connection) -> list[Metric]:
+    names = ["decision", "quantile"]
+    text = f"How long the decisions behind the newest {NEWEST_ANSWERS:,} answers took."
+    seconds = GaugeMetricFamily("hub_decision_seconds", text, labels=names)
+    counted = GaugeMetricFamily("hub_newest_answers", "Those answers, by what was decided.", labels=["decision"])
+    for one in metrics_store.decision_times(conn, NEWEST_ANSWERS):
+        decided = "allowed" if one.allowed else "denied"
+        seconds.add_metric([decided, "0.5"], one.median_seconds)
+        seconds.add_metric([decided, "0.99"], one.slow_seconds)
+        counted.add_metric([decided], one.answers)
+    return [seconds, counted]
 
 
 def registry_of(collector: HubCollector) -> CollectorRegistry:

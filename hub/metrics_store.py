@@ -30,6 +30,36 @@ class Waiting:
     entries: int
 
 
+@dataclass(frozen=True, slots=True)
+class DecisionTimes:
+    """Of the newest answers: how many were given or refused, and how long their decisions took.
+
+    Args:
+        allowed: whether anything was given.
+        answers: how many.
+        median_seconds: half took no longer.
+        slow_seconds: 99 of 100 took no longer.
+    """
+
+    allowed: bool
+    answers: int
+    median_seconds: float
+    slow_seconds: float
+
+
+def decision_times(conn: Connection, newest: int) -> list[DecisionTimes]:
+    """Of as many answers as asked for, the newest by their leaves' ids, which begin with the time."""
+    with conn.cursor(row_factory=class_row(DecisionTimes)) as cursor:
+        return cursor.execute(
+            "SELECT allowed, count(*) AS answers,"
+            " percentile_cont(0.5) WITHIN GROUP (ORDER BY decided_us) / 1e6 AS median_seconds,"
+            " percentile_cont(0.99) WITHIN GROUP (ORDER BY decided_us) / 1e6 AS slow_seconds"
+            " FROM (SELECT allowed, decided_us FROM release_trail ORDER BY leaf DESC LIMIT %s) newest"
+            " WHERE decided_us IS NOT NULL GROUP BY allowed ORDER BY allowed",
+            [newest],
+        ).fetchall()
+
+
 def dataset_counts(conn: Connection) -> list[DatasetCounts]:
     """Every dataset by its id; zeros where nothing ever came."""
     with conn.cursor(row_factory=class_row(DatasetCounts)) as cursor:

@@ -1,4 +1,8 @@
-"""What happens in the hub, as a closed set of events. Logs and metrics subscribe; no personal data in any of them."""
+"""What happens in the hub, as a closed set of events. Logs and metrics subscribe; no personal data in any of them.
+
+``run`` is what follows a batch through all of it: the connector's run (or the partition, for single records) stands in
+its report, in the envelope, in these events, in the receipt, and as ``trace_id`` in the ledger's leaf.
+"""
 
 import json
 import logging
@@ -9,12 +13,26 @@ _LOG = logging.getLogger("hub")
 
 
 @dataclass(frozen=True, slots=True)
-class BatchTaken:
-    """A batch has its receipt."""
+class BatchLogged:
+    """The door made a batch durable in the log."""
 
     dataset: str
     organization: str
     batch: str
+    run: str
+    records: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTaken:
+    """A batch has its receipt, and the receipt its leaf."""
+
+    dataset: str
+    organization: str
+    batch: str
+    run: str
+    leaf: str
     received: int
     accepted: int
     rejected: int
@@ -24,12 +42,14 @@ class BatchTaken:
 
 @dataclass(frozen=True, slots=True)
 class BatchRefused:
-    """A batch was refused whole."""
+    """A batch was refused whole; where its envelope could not be read, it has neither batch nor run."""
 
     topic: str
     partition: int
     offset: int
     code: str
+    batch: str = ""
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +59,8 @@ class BatchRepeated:
     topic: str
     partition: int
     offset: int
+    batch: str
+    run: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +166,8 @@ class SubscriptionPaused:
 
 
 Observation = (
-    BatchTaken
+    BatchLogged
+    | BatchTaken
     | BatchRefused
     | BatchRepeated
     | PendingResolved

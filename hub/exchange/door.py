@@ -29,6 +29,7 @@ from hub.exchange.receipt import Receipt, read_receipt
 from hub.exchange.registry_store import find_contract
 from hub.exchange.signatures import Signatures
 from hub.exchange.worker import GROUP
+from hub.observations import BatchLogged, observe
 from schemas.batch import verify
 from schemas.contract import Contract, parse_contract
 from schemas.envelope import HEADER, Envelope
@@ -152,6 +153,11 @@ class Door:
             with self._pool.connection() as conn:
                 name_replay(conn, envelope.organization, dataset.id, batch, replays)
         self._log.append(dataset.topic, str(batch), {HEADER: envelope.to_bytes(), **signed}, container)
+        observe(
+            BatchLogged(
+                dataset.id, envelope.organization, str(batch), str(envelope.run), envelope.records, envelope.bytes
+            )
+        )
         return HandedIn(envelope.organization, batch, None)
 
     def receipt(self, sender: str, batch: UUID) -> Receipt | None:

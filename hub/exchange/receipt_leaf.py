@@ -30,5 +30,5 @@ def leaf_of(receipt: Receipt, bytes_: int) -> Leaf:
         rows=receipt.received,
         bytes=bytes_,
         result_sm3=receipt_digest(receipt),
-        trace="" if receipt.log_offset_last is None else str(receipt.span),
+        trace=str(receipt.run if receipt.log_offset_last is None else receipt.span),
     )

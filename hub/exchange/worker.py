@@ -8,9 +8,10 @@ store or read again, and read again it meets its receipt.
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from psycopg import Connection, OperationalError
 from psycopg.errors import DeadlockDetected
@@ -35,6 +36,7 @@ from hub.observations import (
     observe,
 )
 from hub.store.errors import StoreError
+from schemas.envelope import Envelope
 
 GROUP = "exchange"
 GROUP_RECORDS = 10_000  # small batches are gathered until they hold this many records
@@ -189,7 +191,7 @@ class Worker:
         applied = self._in_one_transaction(group, works)
         for finished in group:
             if finished.work is None:
-                observe(_refused(finished.span, finished.prepared))
+                observe(_refused(finished.span, finished.prepared.refusal, None))
         for one in applied:
             _tell(one)
         self._ready = self._ready or any(one.ready for one in applied)
@@ -244,29 +246,32 @@ def _full(group: Sequence[_Finished]) -> bool:
     return len(group) >= GROUP_BATCHES_MAX or sum(finished.prepared.received for finished in group) >= GROUP_RECORDS
 
 
-def _refused(span: Span, prepared: Prepared) -> BatchRefused:
-    code = str((prepared.refusal or {}).get("code", ""))
-    return BatchRefused(span.topic, span.partition, span.first, code)
+def _refused(span: Span, refusal: Mapping[str, Any] | None, envelope: Envelope | None) -> BatchRefused:
+    code = str((refusal or {}).get("code", ""))
+    named = {} if envelope is None else {"batch": str(envelope.batch), "run": str(envelope.run)}
+    return BatchRefused(span.topic, span.partition, span.first, code, **named)
 
 
 def _tell(applied: Applied) -> None:
-    work, tally = applied.work, applied.tally
-    if tally is None:
-        observe(BatchRepeated(work.span.topic, work.span.partition, work.span.first))
-    elif tally.refusal is not None:
-        observe(_refused(work.span, work.prepared))
+    work, envelope, receipt = applied.work, applied.work.envelope, applied.receipt
+    if applied.refusal is not None:
+        observe(_refused(work.span, applied.refusal, envelope))
+    elif receipt is None:
+        span = work.span
+        observe(BatchRepeated(span.topic, span.partition, span.first, str(envelope.batch), str(envelope.run)))
     else:
-        accepted = tally.received - tally.rejected - tally.pending
         observe(
             BatchTaken(
-                work.envelope.dataset,
-                work.envelope.organization,
-                str(work.envelope.batch),
-                tally.received,
-                accepted,
-                tally.rejected,
-                tally.pending,
-                0.0,
+                receipt.dataset,
+                receipt.organization,
+                str(receipt.batch),
+                str(receipt.run),
+                str(receipt.leaf),
+                receipt.received,
+                receipt.accepted,
+                receipt.rejected,
+                receipt.pending,
+                round(receipt.seconds, 6),
             )
         )
 

@@ -58,7 +58,7 @@ class Leaf:
         rows: how many records.
         bytes: how many bytes.
         result_sm3: SM3 of what was handed out or written, hexadecimal.
-        trace: id of the request.
+        trace: what it belongs to: the run of a batch, a span of the log, a delivery.
         confidential: ``src_ip``, ``record_key``, ``reason``, as far as there are any.
     """
 

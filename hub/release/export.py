@@ -347,4 +347,5 @@ def _trail(opened: Opened, start: _From, now: datetime) -> Trail:
         decision=opened.decided.sm3,
         at=now,
         instant=start.instant,
+        decided_us=opened.decided.took_us,
     )

@@ -71,6 +71,7 @@ class FeedPage:
             at=now,
             instant=self.settled,
             rows=len(self.changes),
+            decided_us=self.opened.decided.took_us,
         )
 
 

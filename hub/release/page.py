@@ -187,6 +187,7 @@ class Page:
             first_place=_place_text(self.fetched.first_place),
             last_place=_place_text(self.fetched.last_place),
             rows=len(self.fetched.records),
+            decided_us=self.decided.took_us,
         )
 
 

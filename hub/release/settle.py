@@ -165,7 +165,15 @@ class Settlement:
         nearest = nearest_change(decision)
         assert nearest is not None  # noqa: S101 - it was denied
         if caller.identified:
-            trail = Trail(decision.dataset, caller.id, caller.organization, False, decided.sm3, now)
+            trail = Trail(
+                dataset=decision.dataset,
+                caller=caller.id,
+                organization=caller.organization,
+                allowed=False,
+                decision=decided.sm3,
+                at=now,
+                decided_us=decided.took_us,
+            )
             id_ = self._writer.write(leaf_of(caller, decided, "release.refused"), trail)
         else:
             id_ = self._refusals.add(caller.id, decision.dataset, nearest.rule, now)

@@ -17,8 +17,9 @@ from hub.ledger.leaf import Recorded
 # One text and no array for each column: the driver takes longer to write twelve arrays than the store to read this.
 _TRAILS: Final = (
     "WITH trails AS (INSERT INTO release_trail (leaf, dataset, caller, organization, allowed, decision, at, instant,"
-    " query, first_place, last_place, rows) SELECT leaf, dataset, caller, organization, allowed, decision, at, instant,"
-    " query, first_place, last_place, rows FROM json_populate_recordset(NULL::release_trail, %(trails)s::json))"
+    " query, first_place, last_place, rows, decided_us) SELECT leaf, dataset, caller, organization, allowed, decision,"
+    " at, instant, query, first_place, last_place, rows, decided_us"
+    " FROM json_populate_recordset(NULL::release_trail, %(trails)s::json))"
 )
 SAME_MAX: Final = 2_000  # callers whose trails' common part is remembered
 # Before a statement without WITH of its own, and before one with.
@@ -41,6 +42,7 @@ class Trail:
         first_place: JSON of the order's values of the first record.
         last_place: of the last.
         rows: how many records.
+        decided_us: microseconds the decision took to make.
     """
 
     dataset: str
@@ -54,6 +56,7 @@ class Trail:
     first_place: str | None = None
     last_place: str | None = None
     rows: int = 0
+    decided_us: int = 0
 
 
 def add_decision(conn: Connection, sm3: bytes, content: str, now: datetime) -> None:
@@ -82,7 +85,8 @@ def _text(leaf: str, trail: Trail) -> str:
     return (
         f"{_same(trail.dataset, trail.caller, trail.organization, trail.allowed, trail.decision)}"
         f'"leaf":"{leaf}","at":"{at}","instant":{moment},"query":{_quoted(trail.query)},'
-        f'"first_place":{_quoted(trail.first_place)},"last_place":{_quoted(trail.last_place)},"rows":{trail.rows}}}'
+        f'"first_place":{_quoted(trail.first_place)},"last_place":{_quoted(trail.last_place)},"rows":{trail.rows},'
+        f'"decided_us":{trail.decided_us}}}'
     )
 
 
@@ -103,8 +107,8 @@ def find_trail(conn: Connection, leaf: str) -> Trail | None:
     """The trail of one leaf."""
     with conn.cursor(row_factory=class_row(Trail)) as cursor:
         return cursor.execute(
-            "SELECT dataset, caller, organization, allowed, decision, at, instant, query, first_place, last_place, rows"
-            " FROM release_trail WHERE leaf = %s",
+            "SELECT dataset, caller, organization, allowed, decision, at, instant, query, first_place, last_place,"
+            " rows, coalesce(decided_us, 0) AS decided_us FROM release_trail WHERE leaf = %s",
             [UUID(leaf)],
         ).fetchone()
 

@@ -131,8 +131,8 @@ def row(code: str, value: int | None, minute: int, note: str | None = None) -> d
 
 def only(applied: list[Applied]):
     assert len(applied) == 1
-    assert applied[0].tally is not None
-    return applied[0].tally
+    assert applied[0].receipt is not None
+    return applied[0].receipt
 
 
 def test_new_changed_unchanged_and_superseded_records_are_counted_apart(sender: Sender) -> None:
@@ -158,14 +158,16 @@ def test_the_same_batch_twice_takes_effect_once(sender: Sender) -> None:
     batch = uuid.uuid4()
     sender.take(sender.work([row("a", 1, 1)], batch=batch))
     (again,) = sender.take(sender.work([row("a", 1, 1)], batch=batch))
-    assert again.tally is None
+    assert (again.receipt, again.refusal) == (None, None)
     assert sender.conn.execute("SELECT count(*) FROM receipt").fetchone() == (1,)
 
 
 def test_a_batch_id_used_for_other_bytes_is_refused_and_the_first_stands(sender: Sender) -> None:
     batch = uuid.uuid4()
     sender.take(sender.work([row("a", 1, 1)], batch=batch))
-    sender.take(sender.work([row("a", 2, 2)], batch=batch))
+    (other,) = sender.take(sender.work([row("a", 2, 2)], batch=batch))
+    assert other.refusal is not None
+    assert (other.receipt, other.refusal["code"]) == (None, "batch_id_reused")
     assert sender.content()["a"][0] == 1
     assert sender.conn.execute("SELECT refusal ->> 'code' FROM refused_message").fetchone() == ("batch_id_reused",)
 
@@ -187,10 +189,10 @@ def test_equal_versions_that_differ_end_alike_in_either_order(
 
 
 def test_contradicting_records_inside_a_batch_are_all_quarantined(sender: Sender) -> None:
-    tally = only(sender.take(sender.work([row("a", 1, 1), row("a", 2, 1), row("b", 1, 1), row("b", 1, 1)])))
-    assert tally.rejected == 2
-    assert tally.accepted_new == 1
-    assert tally.accepted_unchanged == 1
+    receipt = only(sender.take(sender.work([row("a", 1, 1), row("a", 2, 1), row("b", 1, 1), row("b", 1, 1)])))
+    assert receipt.rejected == 2
+    assert receipt.accepted_new == 1
+    assert receipt.accepted_unchanged == 1
     assert set(sender.content()) == {"b"}
 
 
@@ -298,8 +300,8 @@ def test_history_and_counts_agree_with_what_is_stored(sender: Sender) -> None:
 def test_a_value_the_database_refuses_costs_that_record_alone(sender: Sender) -> None:
     sender.conn.execute('ALTER TABLE data."420000_simple" ADD CHECK (value <> 2)')
     sender.conn.commit()
-    tally = only(sender.take(sender.work([row(code, n, 1) for n, code in enumerate("abcde")])))
-    assert (tally.accepted_new, tally.rejected) == (4, 1)
+    receipt = only(sender.take(sender.work([row(code, n, 1) for n, code in enumerate("abcde")])))
+    assert (receipt.accepted_new, receipt.rejected) == (4, 1)
     assert reasons_of(sender.conn) == {"store_refused:": 1}
 
 
@@ -311,8 +313,8 @@ def test_a_key_no_index_can_hold_costs_that_record_alone(sender: Sender, operati
     sender.take(sender.work([row("a", 1, 1)]))
     longer = long_text(bytes_min=9_000)
     rows = [row("a", 2, 2), row(LONG_KEY, 1, 2), row(longer, 1, 2)]
-    tally = only(sender.take(sender.work(rows, operation=operation)))
-    assert (tally.accepted_changed + tally.accepted_deleted, tally.rejected) == (1, 2)
+    receipt = only(sender.take(sender.work(rows, operation=operation)))
+    assert (receipt.accepted_changed + receipt.accepted_deleted, receipt.rejected) == (1, 2)
     assert reasons_of(sender.conn) == {"key_too_long:code": 2}
     kept = sender.conn.execute("SELECT record ->> 'code', key FROM quarantine ORDER BY position").fetchall()
     assert kept == [(LONG_KEY, LONG_KEY), (longer, None)]
@@ -323,8 +325,8 @@ def test_a_key_list_with_a_key_nobody_can_have_closes_as_any_other(sender: Sende
     listed = [row(str(number), 1, 1) for number in range(39)] + [row(long_text(bytes_min=9_000), 1, 1)]
     cut_at = datetime.now(UTC) + timedelta(seconds=1)
     keys = KeyList(1, 40, confirm=False)
-    tally = only(sender.take(sender.work(listed, operation="keys", cut_at=cut_at, keys=keys)))
-    assert tally.closed == 1
+    receipt = only(sender.take(sender.work(listed, operation="keys", cut_at=cut_at, keys=keys)))
+    assert receipt.closed == 1
 
 
 def test_a_reference_to_a_key_no_index_can_hold_costs_that_record_alone(
@@ -332,16 +334,16 @@ def test_a_reference_to_a_key_no_index_can_hold_costs_that_record_alone(
 ) -> None:
     child_contract = parse_contract(simple_contract_source(name="child", reference=target.contract.name))
     child = Sender(own_connection, _register(own_connection, child_contract, "420000.child"))
-    tally = only(child.take(child.work([row("x", 1, 1, note=LONG_KEY), row("y", 1, 1, note="b"), row("z", 1, 1)])))
-    assert (tally.rejected, tally.pending, tally.accepted_new) == (1, 1, 1)
+    receipt = only(child.take(child.work([row("x", 1, 1, note=LONG_KEY), row("y", 1, 1, note="b"), row("z", 1, 1)])))
+    assert (receipt.rejected, receipt.pending, receipt.accepted_new) == (1, 1, 1)
 
 
 def test_a_value_an_index_cannot_hold_costs_that_record_alone(sender: Sender) -> None:
     sender.conn.execute('CREATE INDEX ON data."420000_simple" (note)')
     sender.conn.commit()
     rows = [row("a", 1, 1), row("b", 1, 1, note=long_text(bytes_min=9_000)), row("c", 1, 1)]
-    tally = only(sender.take(sender.work(rows)))
-    assert (tally.accepted_new, tally.rejected) == (2, 1)
+    receipt = only(sender.take(sender.work(rows)))
+    assert (receipt.accepted_new, receipt.rejected) == (2, 1)
     assert reasons_of(sender.conn) == {"store_refused:": 1}
 
 
@@ -363,8 +365,8 @@ def test_records_without_their_parent_wait_and_are_taken_when_it_comes(
 
 def test_a_bad_record_sent_again_as_it_was_waits_once(own_connection: psycopg.Connection, sender: Sender) -> None:
     for _ in range(3):
-        tally = only(sender.take(sender.work([row("a", -1, 1), row("b", 1, 1)])))
-        assert (tally.received, tally.rejected) == (2, 1)
+        receipt = only(sender.take(sender.work([row("a", -1, 1), row("b", 1, 1)])))
+        assert (receipt.received, receipt.rejected) == (2, 1)
     assert own_connection.execute("SELECT count(*) FROM quarantine").fetchone() == (1,)
 
 

@@ -14,10 +14,13 @@ import httpx
 import pytest
 from bench_hub import free_port
 from exchange_maker import TOPIC, Exchange, exchange_in, opened_log, row, send
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from hub.exchange.log import Log
+from hub.ledger.leaf import Leaf, record
 from hub.metrics import HubCollector, registry_of
+from hub.release.trail_store import Trail, insertion
 from hub.store.connect import connect
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -89,6 +92,24 @@ def test_a_scrape_tells_what_the_store_and_the_log_hold(exchange: Exchange, tmp_
     assert value(found, "hub_ledger_unsealed") >= 2  # no sealer runs here
     assert value(found, "hub_ledger_unsealed_age_seconds") > 0
     assert value(found, "hub_ledger_witnesses_missing") == 2
+
+
+def test_how_long_decisions_take_is_told_of_the_newest_answers(exchange: Exchange):
+    now = datetime.now(UTC)
+    took = {True: [100, 200, 300, 9_000], False: [50]}
+    with closing(connect(exchange.url, "test", autocommit=True)) as conn:
+        for allowed, times in took.items():
+            for micros in times:
+                recorded = record(Leaf(action="release.page", actor="public"), "", now)
+                trail = Trail("420000.simple", "public", None, allowed, b"x" * 32, now, decided_us=micros)
+                statement, parameters = insertion([recorded], [trail])
+                conn.execute(statement, parameters)
+    with opened_log("embedded", exchange.url) as log:
+        found = samples(generate_latest(registry_of(collector_of(exchange.url, log))).decode())
+    assert value(found, "hub_newest_answers", decision="allowed") == 4
+    assert value(found, "hub_decision_seconds", decision="allowed", quantile="0.5") == pytest.approx(0.00025)
+    assert value(found, "hub_decision_seconds", decision="allowed", quantile="0.99") > 0.008
+    assert value(found, "hub_decision_seconds", decision="denied", quantile="0.5") == pytest.approx(0.00005)
 
 
 def test_what_cannot_be_read_is_said_and_the_rest_is_there(exchange: Exchange):

@@ -175,9 +175,10 @@ def embedded(database_url: str) -> Generator[Subject]:
 
 
 @contextmanager
-def kafka(servers: str, database_url: str) -> Generator[Subject]:
+def kafka(servers: str, database_url: str, replication: int = 1) -> Generator[Subject]:
     """The log in Kafka, behind a prefix of its own; its topics are removed afterwards."""
-    options = KafkaOptions(servers, prefix=f"test-{uuid4().hex[:12]}.", message_bytes_max=BYTES_MAX)
+    prefix = f"test-{uuid4().hex[:12]}."
+    options = KafkaOptions(servers, prefix=prefix, message_bytes_max=BYTES_MAX, replication=replication)
     with contextlib.ExitStack() as closing:
         conn = closing.enter_context(contextlib.closing(connect(database_url, "test positions", autocommit=True)))
 

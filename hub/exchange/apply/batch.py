@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg import Connection, DataError, IntegrityError, sql
@@ -26,7 +26,7 @@ from hub.exchange.apply.staging import clock, copy_rows, empty_staging, ensure_s
 from hub.exchange.apply.target import Target
 from hub.exchange.log import Span
 from hub.exchange.prepared import Prepared, Rejected
-from hub.exchange.receipt import Tally, close_receipt, open_receipt, read_receipt, refuse_messages
+from hub.exchange.receipt import Receipt, Tally, close_receipt, open_receipt, read_receipt, refuse_messages
 from hub.exchange.receipt_leaf import leaf_of
 from hub.exchange.signature_store import keep_signature
 from hub.ledger import leaf_store
@@ -62,10 +62,18 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of it; tally is None for a batch that had its receipt already."""
+    """What became of it.
+
+    Args:
+        work: the batch.
+        receipt: that it has now; None where it had one already, or its id stands for another.
+        refusal: why it was refused whole.
+        ready: records whose wait for it is over.
+    """
 
     work: Work
-    tally: Tally | None
+    receipt: Receipt | None
+    refusal: Mapping[str, Any] | None = None
     ready: int = 0
 
 
@@ -146,15 +154,16 @@ class _Group:
         self.leaves.append(record(leaf_of(closed, work.envelope.bytes), self.origin, self.taken, leaf))
         if work.signature is not None:
             keep_signature(self.conn, work.envelope, work.signature)
-        return Applied(work, tally, ready)
+        return Applied(work, closed, closed.refusal, ready)
 
     def _repeated(self, work: Work) -> Applied:
         """The batch id is known: the same bytes were taken before, other bytes are refused."""
         known = read_receipt(self.conn, work.envelope.organization, UUID(str(work.envelope.batch)))
-        if known is None or known.sm3 != work.envelope.sm3:
-            error = BatchIdReused(batch=str(work.envelope.batch))
-            refuse_messages(self.conn, work.span, str(work.envelope.batch), error.to_json())
-        return Applied(work, None)
+        if known is not None and known.sm3 == work.envelope.sm3:
+            return Applied(work, None)
+        refusal = BatchIdReused(batch=str(work.envelope.batch)).to_json()
+        refuse_messages(self.conn, work.span, str(work.envelope.batch), refusal)
+        return Applied(work, None, refusal)
 
     def _take(self, work: Work, target: Target, receipt: int, tally: Tally) -> int:
         prepared = work.prepared
