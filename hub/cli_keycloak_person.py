@@ -67,7 +67,7 @@ def adopt_person(
             organization=new.organization if organization is None else organization,
             roles=new.roles if role is None else roles_of(role),
         )
-        made = acts.adopt(conn, actor, realm, login, new, now) if confirm else None
+        made = acts.adopt(conn, actor, realm, new, now) if confirm else None
     if as_json:
         fields = {"login": new.login, "display_name": new.display_name, "organization": new.organization}
         show_json(shown(made) if made else {**fields, "roles": ", ".join(sorted(new.roles))})

@@ -58,25 +58,22 @@ def add_first_administrator(conn: Connection, realm: KeycloakPeople, account: st
     return made
 
 
-def adopt(
-    conn: Connection, actor: Caller, realm: KeycloakPeople, login: str, given: NewPerson | None, now: datetime
-) -> PersonAccount:
+def adopt(conn: Connection, actor: Caller, realm: KeycloakPeople, new: NewPerson, now: datetime) -> PersonAccount:
     """Make the account of a person whom the realm knows already, and link them.
 
     Args:
         conn: to the store.
         actor: an administrator.
-        realm: that knows her.
-        login: in the realm.
-        given: the account as the administrator confirmed it; None takes it as ``proposed`` does.
+        realm: that knows her by the account's login.
+        new: the account as the administrator confirmed it, whatever ``proposed`` said; it gets no password here.
         now: when.
 
     Raises:
         RoleNeeded, PersonWrong, LoginTaken, OrganizationUnknown, KeycloakFailed: as their names say.
     """
-    new = replace(given or proposed(conn, actor, realm, login), signs_in=False)
-    subject = realm.find(login).subject
-    made = people.add_person(conn, actor, new, now).account
+    actor.require("administrator")
+    subject = realm.find(new.login).subject
+    made = people.add_person(conn, actor, replace(new, signs_in=False), now).account
     people.link_identity(conn, actor, made.id, realm.issuer, subject, now)
     return made
 
