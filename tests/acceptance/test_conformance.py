@@ -31,5 +31,7 @@ HANGS_AFTER_SECONDS = 300  # a bound for what hangs, not a figure: beside other 
 )
 def test_schemathesis_finds_nothing(stage: AccessStage, tmp_path: Path, who: str, phases: str, examples: int):
     options = ("--phases", phases, "--max-examples", str(examples))
-    found_nothing, report = conforms(stage, who, tmp_path / "run", *options, seed=20_261_126, timeout_seconds=HANGS_AFTER_SECONDS)
+    found_nothing, report = conforms(
+        stage, who, tmp_path / "run", *options, seed=20_261_126, timeout_seconds=HANGS_AFTER_SECONDS
+    )
     assert found_nothing, report
