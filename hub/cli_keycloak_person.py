@@ -11,7 +11,7 @@ from hub.cli_person import account_of, roles_of, shown
 from hub.identity.keycloak_people import KeycloakPeople, MadePerson
 from hub.identity.people import caller_of_login
 from hub.main import keycloak_realm
-from hub.terminal import ActingAs, AsJson, say, settings_of, show_json, transaction
+from hub.terminal import ActingAs, ActingAsOrFirst, AsJson, say, settings_of, show_json, transaction
 
 person = typer.Typer(help="People who sign in through Keycloak, the hub's issuer.", no_args_is_help=True)
 organization = typer.Typer(help="The hub's organizations in Keycloak, the hub's issuer.", no_args_is_help=True)
@@ -22,10 +22,7 @@ Login = Annotated[str, typer.Argument(metavar="LOGIN", help="The account's login
 @person.command("add")
 def add_person(
     logins: Annotated[list[str], typer.Argument(metavar="LOGIN...", help="The accounts' logins.")],
-    acting_as: Annotated[
-        str | None,
-        typer.Option("--as", metavar="LOGIN", help="The account that acts; only the first administrator needs none."),
-    ] = None,
+    acting_as: ActingAsOrFirst = None,
     as_json: AsJson = False,
 ) -> None:
     """Make accounts' people in the realm, link them and print their first passwords, once; with --json a line each."""

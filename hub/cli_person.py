@@ -13,7 +13,7 @@ from hub.acts.people import NewPerson
 from hub.identity.errors import PersonUnknown
 from hub.identity.people import caller_of_login
 from hub.identity.person_store import PersonAccount, find_by_login
-from hub.terminal import ActingAs, AsJson, say, show_json, show_rows, transaction
+from hub.terminal import ActingAs, ActingAsOrFirst, AsJson, say, show_json, show_rows, transaction
 
 person = typer.Typer(help="Accounts of people: roles, tier, suspension.", no_args_is_help=True)
 
@@ -33,10 +33,7 @@ def add_person(
         str | None, typer.Option(metavar="LOGIN", help="Another account of the same natural person.")
     ] = None,
     password: Annotated[bool, typer.Option(help="Whether it signs in here.")] = True,
-    acting_as: Annotated[
-        str | None,
-        typer.Option("--as", metavar="LOGIN", help="The account that acts; only the first administrator needs none."),
-    ] = None,
+    acting_as: ActingAsOrFirst = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an account and print its password, once. Without --as: the first administrator, while there is none."""

@@ -23,6 +23,10 @@ from schemas.errors import Language
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for scripts.")]
 ActingAs = Annotated[str, typer.Option("--as", metavar="LOGIN", help="The account that acts; its roles decide.")]
+ActingAsOrFirst = Annotated[
+    str | None,
+    typer.Option("--as", metavar="LOGIN", help="The account that acts; only the first administrator needs none."),
+]
 Rows = Sequence[Mapping[str, Any]]
 
 LANGUAGE_VARIABLES = (LANGUAGE_VARIABLE, "LC_ALL", "LC_MESSAGES", "LANG")

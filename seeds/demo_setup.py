@@ -66,7 +66,7 @@ def write_settings(environment: Mapping[str, str]) -> None:
     """Into the hub's folder, so that commands which name it alone reach the same store, log and issuer."""
     names = sorted(name for name in environment if name.startswith("HUB_") and name not in _NOT_OF_THE_HUB)
     file = Path(environment["HUB_DATA_FOLDER"]) / "hub.env"
-    file.unlink(missing_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)  # as open as any folder: the private cluster runs as another user
     write_secret(file, "".join(f"{name}={environment[name]}\n" for name in names))
 
 
@@ -76,7 +76,7 @@ def write_secret(file: Path, secret: str) -> None:
     unfinished = file.with_name(f".unfinished-{file.name}")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as opened:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         opened.write(f"{secret}\n")
     unfinished.rename(file)
 

@@ -95,14 +95,14 @@ def change_roles(
         OtherPersonNeeded: a role for oneself.
     """
     actor.require("administrator")
-    found = _locked(conn, account)
+    found = locked(conn, account)
     _check_roles(give | take)
     if give - set(found.roles) - take:
         _require_other(actor, found, "give a role")
     roles = [one for one in ROLES if (one in found.roles or one in give) and one not in take]
     person_store.set_roles(conn, account, list(roles))
     _leaf(conn, actor, "person.roles_changed", account, now, rules=tuple(roles))
-    return _locked(conn, account)
+    return locked(conn, account)
 
 
 def approve(conn: Connection, actor: Caller, account: str, since: datetime, until: datetime, now: datetime) -> None:
@@ -113,7 +113,7 @@ def approve(conn: Connection, actor: Caller, account: str, since: datetime, unti
         PersonWrong: the term is empty, over, or longer than three years.
     """
     actor.require("administrator")
-    found = _locked(conn, account)
+    found = locked(conn, account)
     _require_other(actor, found, "approve")
     if not since < until or until <= now or until - since > APPROVAL_MAX:
         raise PersonWrong(field="approved_until", rule=f"from < until, until > now, {APPROVAL_MAX.days} days at most")
@@ -124,7 +124,7 @@ def approve(conn: Connection, actor: Caller, account: str, since: datetime, unti
 def end_approval(conn: Connection, actor: Caller, account: str, now: datetime) -> None:
     """Take tier approved back; it is gone at the next request."""
     actor.require("administrator")
-    _locked(conn, account)
+    locked(conn, account)
     person_store.set_approval(conn, account, None, None)
     _leaf(conn, actor, "person.approval_ended", account, now)
 
@@ -132,7 +132,7 @@ def end_approval(conn: Connection, actor: Caller, account: str, now: datetime) -
 def suspend(conn: Connection, actor: Caller, account: str, reason: str, now: datetime) -> None:
     """Let an account do nothing more, from the next request on: itself, its applications and all tokens given out."""
     actor.require("administrator")
-    found = _locked(conn, account)
+    found = locked(conn, account)
     if found.suspended_at is None:
         person_store.set_suspended(conn, account, now)
     revocation_store.revoke_sign_ins(conn, account, now)
@@ -146,7 +146,7 @@ def resume(conn: Connection, actor: Caller, account: str, reason: str, now: date
         RoleNeeded, PersonUnknown, OtherPersonNeeded: as their names say.
     """
     actor.require("administrator")
-    found = _locked(conn, account)
+    found = locked(conn, account)
     _require_other(actor, found, "resume")
     person_store.set_suspended(conn, account, None)
     _leaf(conn, actor, "person.resumed", account, now, reason=reason)
@@ -155,7 +155,7 @@ def resume(conn: Connection, actor: Caller, account: str, reason: str, now: date
 def reset_password(conn: Connection, actor: Caller, account: str, now: datetime) -> str:
     """A new password that nobody chose, to be told its owner, who changes it; every sign-in of the account ends."""
     actor.require("administrator")
-    _locked(conn, account)
+    locked(conn, account)
     password = passwords.made_up()
     person_store.set_password_hash(conn, account, passwords.hash_of(password))
     revocation_store.revoke_sign_ins(conn, account, now)
@@ -178,7 +178,7 @@ def link_identity(conn: Connection, actor: Caller, account: str, issuer: str, su
         RoleNeeded, PersonUnknown, OtherPersonNeeded: as their names say.
     """
     actor.require("administrator")
-    found = _locked(conn, account)
+    found = locked(conn, account)
     _require_other(actor, found, "link an identity")
     for name, value in (("issuer", issuer), ("subject", subject)):
         if not 0 < len(value) <= SUBJECT_CHARACTERS_MAX or "\x00" in value:
@@ -190,7 +190,12 @@ def link_identity(conn: Connection, actor: Caller, account: str, issuer: str, su
 def link_first_administrator(conn: Connection, account: str, issuer: str, subject: str, now: datetime) -> None:
     """The same for the only administrator, whom no other can link; the operator's machine alone offers this."""
     person_store.link_identity(conn, issuer, subject, now, account=account, application=None)
-    _leaf(conn, OPERATOR, "person.identity_linked", account, now)
+    record(conn, OPERATOR, "person.identity_linked", account, now)
+
+
+def record(conn: Connection, actor: Caller, action: str, account: str, now: datetime) -> None:
+    """A leaf of what was done to an account elsewhere."""
+    _leaf(conn, actor, action, account, now)
 
 
 def require_other(conn: Connection, actor: Caller, account: str, act: str) -> None:
@@ -199,7 +204,7 @@ def require_other(conn: Connection, actor: Caller, account: str, act: str) -> No
     Raises:
         PersonUnknown, OtherPersonNeeded: as their names say.
     """
-    _require_other(actor, _locked(conn, account), act)
+    _require_other(actor, locked(conn, account), act)
 
 
 def people(conn: Connection, actor: Caller, limit: int, after: str = "") -> list[PersonAccount]:
@@ -253,7 +258,12 @@ def _check_roles(roles: frozenset[Role]) -> None:
         raise PersonWrong(field="roles", rule=" | ".join(ROLES))
 
 
-def _locked(conn: Connection, account: str) -> PersonAccount:
+def locked(conn: Connection, account: str) -> PersonAccount:
+    """An account, locked until the transaction ends.
+
+    Raises:
+        PersonUnknown: there is none.
+    """
     found = person_store.find_account(conn, account, locked=True)
     if found is None:
         raise PersonUnknown

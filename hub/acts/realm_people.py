@@ -4,6 +4,7 @@ As with an application's client: the realm is told within the transaction, after
 nothing here, and a person who was made and cannot be linked is removed again.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -29,14 +30,8 @@ def add_person(conn: Connection, actor: Caller, realm: KeycloakPeople, account: 
         RoleNeeded, PersonUnknown, OtherPersonNeeded, KeycloakFailed: as their names say.
     """
     actor.require("administrator")
-    found = _account(conn, account)
-    made = realm.add(found.login, found.display_name, found.organization)
-    try:
-        people.link_identity(conn, actor, account, realm.issuer, made.subject, now)
-    except BaseException:
-        realm.remove(made.subject)
-        raise
-    return made
+    found = people.locked(conn, account)
+    return _made(realm, found, lambda subject: people.link_identity(conn, actor, found.id, realm.issuer, subject, now))
 
 
 def add_first_administrator(conn: Connection, realm: KeycloakPeople, account: str, now: datetime) -> MadePerson:
@@ -46,16 +41,11 @@ def add_first_administrator(conn: Connection, realm: KeycloakPeople, account: st
         AdministratorThere: another administrator is there, or this one signs in through the realm already.
         PersonUnknown, KeycloakFailed: as their names say.
     """
-    found = _account(conn, account)
+    found = people.locked(conn, account)
     if person_store.administrators(conn) != [account] or person_store.subject_of(conn, realm.issuer, account):
         raise AdministratorThere
-    made = realm.add(found.login, found.display_name, found.organization)
-    try:
-        people.link_first_administrator(conn, account, realm.issuer, made.subject, now)
-    except BaseException:
-        realm.remove(made.subject)
-        raise
-    return made
+    link = people.link_first_administrator
+    return _made(realm, found, lambda subject: link(conn, found.id, realm.issuer, subject, now))
 
 
 def adopt(conn: Connection, actor: Caller, realm: KeycloakPeople, new: NewPerson, now: datetime) -> PersonAccount:
@@ -104,7 +94,7 @@ def set_person_enabled(
     if enabled:
         people.require_other(conn, actor, account, "enable")
     subject = _subject(conn, realm, account)
-    _leaf(conn, actor, f"person.sign_in_{'enabled' if enabled else 'disabled'}", f"person:{account}", now)
+    people.record(conn, actor, f"person.sign_in_{'enabled' if enabled else 'disabled'}", account, now)
     realm.set_enabled(subject, enabled=enabled)
 
 
@@ -112,7 +102,7 @@ def reset_password(conn: Connection, actor: Caller, realm: KeycloakPeople, accou
     """Another password for one sign-in in the realm, shown this once."""
     actor.require("administrator")
     subject = _subject(conn, realm, account)
-    _leaf(conn, actor, "person.password_reset", f"person:{account}", now)
+    people.record(conn, actor, "person.password_reset", account, now)
     return realm.reset_password(subject)
 
 
@@ -126,23 +116,24 @@ def add_organization(conn: Connection, actor: Caller, realm: KeycloakPeople, org
     found = find_organization(conn, organization)
     if found is None:
         raise OrganizationUnknown(organization=organization)
-    _leaf(conn, actor, "organization.realm_added", f"organization:{organization}", now)
+    of = actor.organization or ""
+    append(conn, Leaf("organization.realm_added", actor.id, of, object=f"organization:{organization}"), now)
     realm.add_organization(organization, found.name_zh)
 
 
-def _account(conn: Connection, account: str) -> PersonAccount:
-    found = person_store.find_account(conn, account, locked=True)
-    if found is None:
-        raise PersonUnknown
-    return found
+def _made(realm: KeycloakPeople, account: PersonAccount, link: Callable[[str], None]) -> MadePerson:
+    """A person of the realm, linked by her subject; removed again where she cannot be."""
+    made = realm.add(account.login, account.display_name, account.organization)
+    try:
+        link(made.subject)
+    except BaseException:
+        realm.remove(made.subject)
+        raise
+    return made
 
 
 def _subject(conn: Connection, realm: KeycloakPeople, account: str) -> str:
-    found = person_store.subject_of(conn, realm.issuer, _account(conn, account).id)
+    found = person_store.subject_of(conn, realm.issuer, people.locked(conn, account).id)
     if found is None:
         raise PersonUnknown
     return found
-
-
-def _leaf(conn: Connection, actor: Caller, action: str, subject: str, now: datetime) -> None:
-    append(conn, Leaf(action=action, actor=actor.id, actor_org=actor.organization or "", object=subject), now)

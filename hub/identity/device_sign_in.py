@@ -4,8 +4,6 @@ The command has no browser and wants none: it shows an address and a code, the p
 other wherever she likes, and the command asks for the token until she has answered.
 """
 
-import base64
-import hashlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +14,7 @@ import httpx
 
 from hub.identity.discovery import endpoints, issuer_client, read_object
 from hub.identity.errors import DeviceSignInAbsent, DeviceSignInFailed, IssuerUnreachable
+from hub.identity.pkce import challenge_of
 
 SCOPE: Final = "openid act"
 GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
@@ -86,8 +85,7 @@ class DeviceSignIn:
             if "device_authorization_endpoint" not in known or "token_endpoint" not in known:
                 raise DeviceSignInAbsent(issuer=self._issuer)
             verifier = secrets.token_urlsafe(48)
-            challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-            asked = {"scope": SCOPE, "code_challenge": challenge, "code_challenge_method": "S256"}
+            asked = {"scope": SCOPE, "code_challenge": challenge_of(verifier), "code_challenge_method": "S256"}
             begun, given = self._post(known["device_authorization_endpoint"], asked)
             if not begun:
                 raise _failed(given)

@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import re
 import secrets
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +26,7 @@ from hub.identity.embedded_issuer_request import AuthorizationRequest
 from hub.identity.embedded_issuer_store import CodeRow, RefreshRow
 from hub.identity.errors import TokenRefused
 from hub.identity.opaque_id import is_opaque_id
+from hub.identity.pkce import challenge_of
 
 ACCESS_TOKEN_SECONDS = 600
 ID_TOKEN_SECONDS = 600
@@ -165,7 +165,7 @@ class EmbeddedIssuer:
             or code.application != client.application.id
             or code.redirect_uri != given.get("redirect_uri")
             or not _VERIFIER.fullmatch(verifier)
-            or not hmac.compare_digest(_challenge_of(verifier), code.challenge)
+            or not hmac.compare_digest(challenge_of(verifier), code.challenge)
         ):
             raise TokenRefused("invalid_grant", "the code is not valid, was used, or is not of this sign-in")
         expires_at = code.created_at + SESSION_LIFE
@@ -279,10 +279,6 @@ def _invalid_client() -> TokenRefused:
 def _live_application(conn: Connection, application: str) -> Application | None:
     holder = caller_store.holder_of_application_token(conn, application, [])
     return None if holder is None else application_store.find_application(conn, application)
-
-
-def _challenge_of(verifier: str) -> str:
-    return urlsafe_b64encode(hashlib.sha256(verifier.encode("ascii")).digest()).rstrip(b"=").decode("ascii")
 
 
 def _digest(secret: str) -> bytes:

@@ -30,7 +30,6 @@ class RealmPerson:
         name: as others see it.
         roles: those of her realm roles that are roles of the hub.
         organization: the one she is a member of; None without any, or with several.
-        enabled: whether she may sign in.
     """
 
     subject: str
@@ -38,7 +37,6 @@ class RealmPerson:
     name: str
     roles: tuple[Role, ...]
     organization: str | None
-    enabled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,6 @@ class KeycloakPeople:
             name=" ".join(part for part in (user.get("firstName"), user.get("lastName")) if part),
             roles=tuple(role for role in ROLES if role in roles),
             organization=organizations[0] if len(organizations) == 1 else None,
-            enabled=bool(user["enabled"]),
         )
 
     def set_enabled(self, subject: str, *, enabled: bool) -> None:

@@ -92,10 +92,7 @@ def list_accounts(conn: Connection, limit: int, after: str = "") -> list[PersonA
 def has_administrator(conn: Connection) -> bool:
     """Whether anyone administers the hub. The table is locked against new accounts until the transaction ends."""
     conn.execute("LOCK TABLE person_account IN SHARE ROW EXCLUSIVE MODE")
-    found = conn.execute(
-        "SELECT 1 FROM person_account WHERE 'administrator' = ANY(roles) AND suspended_at IS NULL LIMIT 1"
-    ).fetchone()
-    return found is not None
+    return bool(administrators(conn))
 
 
 def administrators(conn: Connection) -> list[str]:

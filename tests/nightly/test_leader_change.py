@@ -15,17 +15,15 @@ import httpx
 import pytest
 import running_stack
 from kafka import KafkaAdminClient
-from log_appending import appending, take_all
-from log_subjects import BYTES_MAX, Subject, kafka, values
+from log_appending import appending, read_on, take_all
+from log_subjects import Subject, kafka
 from running_door import OURS, populate, running
 
-from hub.errors import LogUnavailable
-from hub.exchange.log import Message
+from hub.exchange.log import Consumer
 from hub.store.connect import connect
 from schemas.batch import uuid7
 
 pytestmark = [
-    pytest.mark.skipif(not running_stack.is_there(), reason="it needs a stack of three brokers: make nightly"),
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
 ]
 
@@ -100,20 +98,10 @@ def test_a_leader_that_falls_silent_is_replaced_and_what_it_wakes_to_changes_not
 
 
 def test_who_was_reading_reads_on_from_the_next_leader(subject: Subject):
-    subject.log.ensure_topic(T, 1)
-    subject.put(T, "k", b"before")
-    with contextlib.closing(subject.join()) as consumer:
-        found: list[Message] = []
-        while b"before" not in values(found):
-            found += consumer.poll(10, BYTES_MAX, 0.2)
+    def kill_leader(_consumer: Consumer) -> None:
         running_stack.process(leader_of(wire_name(subject))).kill()
-        killed = time.monotonic()
-        subject.put(T, "k", b"after")
-        while b"after" not in values(found):
-            assert time.monotonic() - killed < ON_WITHIN_SECONDS
-            with contextlib.suppress(LogUnavailable):
-                found += consumer.poll(10, BYTES_MAX, 0.2)
-    assert values(found) == [b"before", b"after"]
+
+    read_on(subject, T, kill_leader, ON_WITHIN_SECONDS)
 
 
 def test_batches_pushed_while_leaders_die_one_after_the_other_are_each_stored_once(database_url: str):

@@ -14,14 +14,14 @@ from uuid import uuid4
 import httpx
 import pytest
 import running_stack
-from log_appending import SECONDS_MAX, appending, take_all
+from log_appending import SECONDS_MAX, appending, read_on, take_all
 from log_subjects import BYTES_MAX, PositionsOfStore, Subject, kafka, put, values
 from running_door import running
 
 from hub.errors import LogUnavailable, OutcomeUnknown
 from hub.exchange.kafka_log import KafkaLog
 from hub.exchange.kafka_log_cluster import KafkaOptions
-from hub.exchange.log import Message
+from hub.exchange.log import Consumer
 from hub.store.connect import connect
 
 pytestmark = [
@@ -79,23 +79,13 @@ def test_a_broker_that_is_killed_loses_nothing_that_was_acknowledged(subject: Su
 
 
 def test_who_was_reading_when_the_broker_was_killed_reads_on(subject: Subject):
-    subject.log.ensure_topic(T, 1)
-    subject.put(T, "k", b"before")
-    with contextlib.closing(subject.join()) as consumer:
-        found: list[Message] = []
-        while b"before" not in values(found):
-            found += consumer.poll(10, BYTES_MAX, 0.2)
+    def restart(consumer: Consumer) -> None:
         running_stack.process().kill()
         with contextlib.suppress(LogUnavailable):
             assert consumer.poll(10, BYTES_MAX, 0.5) == []
         running_stack.revive()
-        subject.put(T, "k", b"after")
-        deadline = time.monotonic() + SECONDS_MAX
-        while b"after" not in values(found):
-            assert time.monotonic() < deadline
-            with contextlib.suppress(LogUnavailable):
-                found += consumer.poll(10, BYTES_MAX, 0.2)
-    assert values(found) == [b"before", b"after"]
+
+    read_on(subject, T, restart, SECONDS_MAX)
 
 
 def test_an_append_that_the_broker_does_not_answer_may_be_there(database_url: str):

@@ -4,13 +4,13 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from log_subjects import BYTES_MAX, Subject, values
 
 from hub.errors import LogError, LogUnavailable, PositionLost
-from hub.exchange.log import Message
+from hub.exchange.log import Consumer, Message
 
 SECONDS_MAX = 90.0
 
@@ -53,3 +53,21 @@ def take_all(subject: Subject, wanted: set[bytes]) -> list[Message]:
                         subject.take("g", message)
                         taken.append(message)
     return taken
+
+
+def read_on(subject: Subject, topic: str, interrupt: Callable[[Consumer], None], within_seconds: float) -> None:
+    """Read one message, have the reading interrupted, append another, and see the same reader come to it."""
+    subject.log.ensure_topic(topic, 1)
+    subject.put(topic, "k", b"before")
+    with contextlib.closing(subject.join()) as consumer:
+        found: list[Message] = []
+        while b"before" not in values(found):
+            found += consumer.poll(10, BYTES_MAX, 0.2)
+        interrupt(consumer)
+        subject.put(topic, "k", b"after")
+        deadline = time.monotonic() + within_seconds
+        while b"after" not in values(found):
+            assert time.monotonic() < deadline
+            with contextlib.suppress(LogUnavailable):
+                found += consumer.poll(10, BYTES_MAX, 0.2)
+    assert values(found) == [b"before", b"after"]
